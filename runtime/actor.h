@@ -1,0 +1,54 @@
+/*
+ * Actors: state that one shard owns and that processes messages one at a time.
+ *
+ * A class says how an actor is made, receives and goes away. The runtime keeps the directory (address → actor), the
+ * actor's mailbox and its turn; what the actor knows is the class's own structure, whose first member is rt_actor.
+ * All functions are called on the actor's shard.
+ */
+#ifndef RT_ACTOR_H
+#define RT_ACTOR_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "runtime/message.h"
+
+struct rt_actor;
+
+struct rt_actor_class {
+    const char *name;
+    /* Makes the actor for its first message; it may pause itself until its state is loaded. */
+    struct rt_actor *(*activate)(struct rt_shard *shard, const struct rt_address *address);
+    /* Owns the message: it returns it, keeps it or frees it. */
+    void (*receive)(struct rt_shard *shard, struct rt_actor *actor, struct rt_message *message);
+    /* May it go now? False while a unit of work is in flight or not yet materialised. Its mailbox is empty. */
+    bool (*may_passivate)(struct rt_shard *shard, struct rt_actor *actor);
+    /* Frees the actor; the runtime has removed it from the directory. */
+    void (*destroy)(struct rt_shard *shard, struct rt_actor *actor);
+};
+
+/* Kept small: a million idle actors are resident. */
+struct rt_actor {
+    struct rt_address address;
+    const struct rt_actor_class *class;
+    struct rt_message *first, *last; /* mailbox, oldest first */
+    struct rt_actor *run_next;       /* run queue of its tenant */
+    struct rt_actor *lru_prev, *lru_next;
+    uint32_t queued;
+    bool scheduled; /* in the run queue */
+    bool paused;    /* messages wait */
+};
+
+/* Fills a new actor; for activate(). */
+void rt_actor_init(struct rt_actor *actor, const struct rt_actor_class *class, const struct rt_address *address);
+/* No message is delivered until resume; both may be called from receive(). */
+void rt_actor_pause(struct rt_actor *actor);
+void rt_actor_resume(struct rt_shard *shard, struct rt_actor *actor);
+/* The resident actor, or NULL. Does not activate. */
+struct rt_actor *rt_actor_find(struct rt_shard *shard, const struct rt_address *address);
+/* Passivates idle actors, longest idle first, while more than `resident_max` are live; at most `count_max` a call. */
+void rt_actor_passivate_idle(struct rt_shard *shard, uint64_t resident_max, unsigned count_max);
+/* Removes this actor at once if it may go (mailbox empty, may_passivate); false otherwise. */
+bool rt_actor_passivate(struct rt_shard *shard, struct rt_actor *actor);
+
+#endif

@@ -1,0 +1,72 @@
+/*
+ * The host: the environment of the engine behind one vtable. host_uv.c runs shards on threads with a uv loop each,
+ * workers and pools on threads of their own; host_sim.c runs the same objects in one thread under a seed that
+ * picks every schedule and delay. Nothing outside a host reads a clock, draws randomness or makes a thread.
+ */
+#ifndef RT_HOST_H
+#define RT_HOST_H
+
+#include "runtime/mailbox.h"
+
+struct rt_host;
+
+enum rt_pool {
+    RT_POOL_READ, /* reads of the store that may block */
+    RT_POOL_SLOW, /* slow I/O: key fetches, host names */
+    RT_POOL_COUNT,
+};
+
+/* A piece of work for a pool: `run` is called on a pool thread, then message.on_return on the home shard. */
+struct rt_job {
+    struct rt_message message;
+    void (*run)(struct rt_job *job);
+};
+
+/*
+ * A long-lived loop with a thread of its own (committer, materialiser), as a step function: takes what is in its
+ * port, works on a bounded piece of it, and returns true while there is more to do at once; false means "wake me
+ * when the port gets something, or after *wait_ms" (set to -1 for no time-out).
+ */
+struct rt_worker {
+    const char *name;
+    struct rt_port port;
+    bool (*step)(struct rt_worker *worker, int64_t *wait_ms);
+};
+
+struct rt_host_ops {
+    /* Milliseconds since 1970, never going back. Any thread. */
+    int64_t (*now_ms)(struct rt_host *host);
+    /* Monotonic nanoseconds, for durations. Any thread. */
+    uint64_t (*mono_ns)(struct rt_host *host);
+    /* Unpredictable 64 bits (seeded in the simulator). Any thread. */
+    uint64_t (*random)(struct rt_host *host);
+    /* Moves the job to a pool. Any thread. */
+    void (*offload)(struct rt_host *host, enum rt_pool pool, struct rt_job *job);
+    /* Before start: gives the worker its thread. The host borrows it until stop. */
+    void (*add_worker)(struct rt_host *host, struct rt_worker *worker);
+    OMS_MUST_USE enum oms_status (*start)(struct rt_host *host, struct oms_error *error);
+    /* Stops shards (in any order), then workers, which drain their ports first; then joins. Not from a shard. */
+    void (*stop)(struct rt_host *host);
+    void (*destroy)(struct rt_host *host);
+};
+
+struct rt_host {
+    const struct rt_host_ops *ops;
+    unsigned shard_count;
+    struct rt_shard **shards; /* made by the host at create */
+};
+
+static inline int64_t rt_now_ms(struct rt_host *host)
+{
+    return host->ops->now_ms(host);
+}
+static inline uint64_t rt_mono_ns(struct rt_host *host)
+{
+    return host->ops->mono_ns(host);
+}
+static inline uint64_t rt_random(struct rt_host *host)
+{
+    return host->ops->random(host);
+}
+
+#endif

@@ -1,0 +1,21 @@
+/* The production host: libuv loops and threads (host_uv.c is the only file that sees uv.h). */
+#ifndef RT_HOST_UV_H
+#define RT_HOST_UV_H
+
+#include "runtime/host.h"
+
+struct uv_loop_s;
+
+struct rt_host_uv_config {
+    unsigned shards;       /* 1 … OMS_SHARDS_MAX */
+    unsigned read_threads; /* 0: 2 */
+    unsigned slow_threads; /* 0: 1 */
+    unsigned spin_us_max;  /* a busy shard polls this long before its loop blocks; 0: no spin */
+};
+
+OMS_MUST_USE enum oms_status rt_host_uv_create(const struct rt_host_uv_config *config, struct rt_host **out,
+                                               struct oms_error *error);
+/* The shard's loop, for the server that shares it. Handles may be added before start, or on the shard's thread. */
+struct uv_loop_s *rt_host_uv_loop(struct rt_host *host, unsigned shard);
+
+#endif
