@@ -380,6 +380,9 @@ struct order_totals {
     int64_t tax;       /* taxAmount */
     int64_t shipping;  /* = shipping.cost */
     int64_t final;     /* finalAmount */
+    /* What no line bears: discounts beyond the lines' net, and tax when no line can carry any. */
+    int64_t shipping_discount;
+    int64_t shipping_tax;
 };
 
 struct order {
