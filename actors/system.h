@@ -1,0 +1,76 @@
+/*
+ * The actor system of LiteOMS: order and tenant actors on every shard, wired to the runtime and the store.
+ *
+ * One system per process. It registers the actor classes, holds replies until their units are durable, keeps the
+ * tenants' current versions on every shard, and feeds due deadlines to their orders.
+ */
+#ifndef ACTORS_SYSTEM_H
+#define ACTORS_SYSTEM_H
+
+#include "actors/tenant.h"
+#include "runtime/shard.h"
+#include "storage/store.h"
+
+struct actors_system;
+
+struct actors_config {
+    struct rt_host *host;
+    struct store *store;
+    struct oms_hash_key id_key; /* secret of this store: order ids and idempotency keys are hashed with it */
+    uint64_t orders_resident_max; /* per shard; 0: OMS_ORDERS_RESIDENT_MAX */
+    uint64_t orders_thawed_max;   /* per shard; 0: OMS_ORDERS_THAWED_MAX */
+};
+
+/* The fold from log records to derived families; pure, the same for every system. Given to store_open. */
+struct store_projector actors_projector(void);
+
+/*
+ * Before host start, after store_open. Reads the stored tenants and publishes them to every shard, so that the
+ * first request finds them. The system borrows host and store.
+ */
+OMS_MUST_USE enum oms_status actors_system_create(const struct actors_config *config, struct actors_system **out,
+                                                  struct oms_error *error);
+/* After the host has stopped, before store_close. */
+void actors_system_destroy(struct actors_system *system);
+
+/* On a shard's thread: the system that it belongs to. */
+struct actors_system *actors_system_of(struct rt_shard *shard);
+struct store *actors_store(struct actors_system *system);
+const struct oms_hash_key *actors_id_key(const struct actors_system *system);
+
+/* ---- tenants, on a shard's thread ---- */
+
+/* The shard's current version, or NULL. Borrowed until the end of the turn; hold it (tenant.h) to keep it. */
+const struct tenant_version *actors_tenant(struct rt_shard *shard, uint32_t number);
+const struct tenant_version *actors_tenant_by_name(struct rt_shard *shard, struct oms_str name);
+/* Calls `each` for every tenant of the shard, in order of number. */
+void actors_tenants_each(struct rt_shard *shard, void (*each)(void *context, const struct tenant_version *tenant),
+                         void *context);
+
+/*
+ * Creates or changes a tenant: one unit of work of the tenant's actor. It comes home when the change is durable and
+ * every shard has the new version, so that whoever hears of it can rely on it everywhere.
+ */
+struct tenant_call {
+    struct rt_message message;
+    struct oms_str config;  /* the wanted version, encoded by tenant.h's codec; memory of the caller */
+    uint32_t number;        /* in: 0 to create by name; out: the tenant's number */
+    bool changed;           /* out: false when it was like that already */
+    enum oms_status status; /* out: OMS_OK, OMS_INVALID, OMS_IO (unknown), OMS_BUSY, OMS_NO_SPACE */
+};
+/* Moves the call; message.on_return and message.home are set by the caller. */
+void tenant_call_send(struct rt_shard *shard, struct tenant_call *call);
+
+/* ---- numbers ---- */
+struct actors_stats {
+    uint64_t orders_live, orders_thawed;
+    uint64_t commands_accepted, commands_refused, commands_replayed;
+    uint64_t reads;
+    uint64_t loads_cached, loads_pool; /* states found without and with a blocking read */
+    uint64_t held;                     /* replies that wait for durability now */
+    uint64_t timers_fired;
+};
+/* The shard's own thread. */
+const struct actors_stats *actors_stats(struct rt_shard *shard);
+
+#endif
