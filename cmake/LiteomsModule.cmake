@@ -33,19 +33,38 @@ function(liteoms_module target)
   target_link_libraries(${target} PUBLIC ${ARG_DEPENDS} PRIVATE ${ARG_SYSTEM})
 endfunction()
 
-# liteoms_unit_test(test_mailbox oms_runtime [LABEL unit] [SOURCES extra.c] [ARGS ...])
-# Builds tests/unit/<name>.c with cmocka and registers it with ctest.
+# What a sanitizer says is final: stop at the first finding, with a stack.
+set(LITEOMS_TEST_ENVIRONMENT
+    "ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1"
+    "UBSAN_OPTIONS=print_stacktrace=1"
+    "TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1")
+
+# liteoms_unit_test(test_mailbox oms_runtime [LABEL threads] [SOURCES extra.c] [ARGS ...] [LINK lib ...] [TIMEOUT s])
+# Builds <name>.c of the current folder with cmocka and registers it with ctest. Labels: unit (the default), threads
+# (what crosses threads; run under ThreadSanitizer as well), sim, integration, kill; several may be given.
 function(liteoms_unit_test name)
-  cmake_parse_arguments(ARG "" "LABEL" "SOURCES;ARGS;LINK" ${ARGN})
+  cmake_parse_arguments(ARG "" "TIMEOUT" "LABEL;SOURCES;ARGS;LINK" ${ARGN})
   if(NOT ARG_LABEL)
     set(ARG_LABEL unit)
+  endif()
+  if(NOT ARG_TIMEOUT)
+    set(ARG_TIMEOUT 300)
   endif()
   add_executable(${name} ${name}.c ${ARG_SOURCES})
   liteoms_target_defaults(${name})
   target_link_libraries(${name} PRIVATE ${ARG_LINK} ${ARG_UNPARSED_ARGUMENTS} cmocka)
   target_compile_definitions(${name} PRIVATE LITEOMS_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
   add_test(NAME ${name} COMMAND ${name} ${ARG_ARGS})
-  set_tests_properties(${name} PROPERTIES LABELS ${ARG_LABEL} TIMEOUT 300)
+  liteoms_test_properties(${name} "${ARG_LABEL}" ${ARG_TIMEOUT})
+  if("threads" IN_LIST ARG_LABEL)
+    add_dependencies(liteoms_thread_tests ${name})
+  endif()
+endfunction()
+
+# liteoms_test_properties(name "label;label" seconds): for tests added by hand (scripts) as well.
+function(liteoms_test_properties name labels timeout)
+  set_tests_properties(${name} PROPERTIES LABELS "${labels}" TIMEOUT ${timeout}
+    ENVIRONMENT "${LITEOMS_TEST_ENVIRONMENT}")
 endfunction()
 
 # liteoms_fuzz_target(fuzz_json oms_base): a libFuzzer binary from tests/fuzz/<name>.c
@@ -54,4 +73,5 @@ function(liteoms_fuzz_target name)
   liteoms_target_defaults(${name})
   target_link_libraries(${name} PRIVATE ${ARGN})
   target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+  add_dependencies(liteoms_fuzz_targets ${name})
 endfunction()
