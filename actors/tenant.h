@@ -1,0 +1,98 @@
+/*
+ * A version of a tenant: all that requests must know of it, immutable, one copy per shard.
+ *
+ * The tenant's actor owns the truth; after a change is durable every shard decodes its own copy from the same
+ * bytes, so that reading needs no lock and no shared count. A copy lives while its shard holds it
+ * (tenant_hold, release), for a request may outlive the version it began with.
+ */
+#ifndef TENANT_H
+#define TENANT_H
+
+#include "actors/permission.h"
+#include "actors/workflow.h"
+
+#define TENANT_NAME_BYTES_MAX  64
+#define TENANT_ORIGINS_MAX     256
+#define TENANT_WORKFLOWS_MAX   4096 /* versions kept: all that live orders may have pinned */
+#define TENANT_GRANTS_MAX      256  /* scopes of one role, or of one user */
+#define TENANT_ARENA_MAX       (64u << 20)
+#define TENANT_STATE_BYTES_MAX (32u << 20)
+
+/* Numbers are stored. */
+enum tenant_status { TENANT_ACTIVE = 1, TENANT_SUSPENDED = 2, TENANT_REMOVED = 3 };
+
+/* 0: not limited beyond the server's own maxima. */
+struct tenant_limits {
+    uint64_t requests_per_second;
+    uint64_t open_orders;
+    uint64_t streams;
+    uint64_t stored_events;
+};
+
+struct tenant_version {
+    uint32_t number;  /* 1 …; what keys carry */
+    uint64_t version; /* 1, 2, …: one per change */
+    struct oms_str name;
+    enum tenant_status status;
+    uint16_t currency; /* default of inputs without one; MONEY_CURRENCY_NONE: none */
+    struct permission_table permissions;
+    const struct workflow *workflows; /* ascending by version; the last one is current; at least one */
+    size_t workflow_count;
+    const struct oms_str *cors_origins; /* "https://shop.example", or "*" */
+    size_t cors_origin_count;
+    struct tenant_limits limits;
+
+    struct oms_arena arena; /* all of the above */
+    uint32_t holds;         /* the owner's and others', on one shard */
+};
+
+/* ---- life: on the shard (or thread) that made the copy ---- */
+
+/* One more holder. */
+const struct tenant_version *tenant_hold(const struct tenant_version *tenant);
+/* One holder less; frees it with the last. NULL is allowed. */
+void tenant_release(const struct tenant_version *tenant);
+
+/* ---- making ---- */
+
+/*
+ * From configuration: { "name", "status": "active" | "suspended", "currency", "rolemap": [rows] (absent: the
+ * built-in one), "authorizations": [rows], "workflow": {…} (absent: the built-in one), "cors_origins": [...],
+ * "limits": {…} }. Unknown keys are refused with the nearest valid one. The result has one hold, number 0,
+ * version 1 and its workflow as version 1: tenant_succeed gives it its place. Any thread.
+ */
+OMS_MUST_USE enum oms_status tenant_parse(const struct oms_value *config, struct tenant_version **out,
+                                          struct oms_error *error);
+/* A tenant with all defaults. `name` must be valid. */
+struct tenant_version *tenant_create_default(struct oms_str name);
+/* 1 … TENANT_NAME_BYTES_MAX of a–z, 0–9, '-', '_' and '.', beginning with a letter or digit. */
+bool tenant_name_valid(struct oms_str name);
+
+/*
+ * The version that follows `before` (NULL: the first) with what `wanted` says: its number, its version, the
+ * workflows that orders have pinned, and a new workflow version when the wanted one differs from the current.
+ * One hold. *changed is false when it would be the same (out is then NULL). OMS_LIMIT: too many workflow
+ * versions.
+ */
+OMS_MUST_USE enum oms_status tenant_succeed(const struct tenant_version *before,
+                                            const struct tenant_version *wanted, uint32_t number,
+                                            struct tenant_version **out, bool *changed);
+
+/* ---- codec ---- */
+
+/* Appends the stored form (runtime/base/wire.h). Equal versions give equal bytes. */
+void tenant_encode(const struct tenant_version *tenant, struct oms_buf *out);
+/* A new copy with one hold. OMS_CORRUPT for bytes that this function did not write, OMS_LIMIT when they are
+ * too many. */
+OMS_MUST_USE enum oms_status tenant_decode(struct oms_str bytes, struct tenant_version **out);
+
+/* ---- reading ---- */
+
+/* The workflow of this version; 0 or an unknown version: the current one for 0, NULL for an unknown. */
+const struct workflow *tenant_workflow(const struct tenant_version *tenant, uint32_t version);
+/* Whether pages of this origin may call. */
+bool tenant_allows_origin(const struct tenant_version *tenant, struct oms_str origin);
+/* "active"; static storage. */
+const char *tenant_status_name(enum tenant_status status);
+
+#endif
