@@ -1,8 +1,8 @@
 /*
  * Heap allocation that does not fail: see alloc.h for why.
  *
- * The only place that calls malloc for us, so that a count or another allocator has one place to go. A request
- * for zero bytes gives a block of one, since callers may rely on "not NULL".
+ * The only place that calls malloc for us, so that a count or another allocator has one place to go. A
+ * request for zero bytes gives a block of one, since callers may rely on "not NULL".
  */
 #include "runtime/base/alloc.h"
 

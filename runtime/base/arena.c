@@ -2,9 +2,9 @@
  * The bump allocator of requests, messages and parses.
  *
  * Chunks are taken from the heap, each twice the last up to CHUNK_SIZE_MAX, so that a small request costs one
- * malloc and a large one few. A request for more than a chunk gets a chunk of its own, put behind the newest, whose
- * free bytes stay in use. Every chunk remembers the size that init asked for: a reset starts again from it, and
- * keeps the oldest chunk only when it is of that size, so that one huge request does not fatten a recycled arena.
+ * malloc and a large one few. A request for more than a chunk gets a chunk of its own, put behind the newest,
+ * whose free bytes stay in use. Every chunk remembers the size that init asked for: a reset starts again from
+ * it, and keeps only the chunk of that size, so that one huge request does not fatten a recycled arena.
  *
  * Invariants: [next, end) lies in the first chunk of the list; `used` is the sum of the chunks and <= max.
  * Under AddressSanitizer free bytes are poisoned, so that a use after reset or past an odd end is found.
@@ -41,6 +41,7 @@ struct oms_arena_chunk {
     struct oms_arena_chunk *older;
     size_t size;       /* bytes, with this header */
     size_t start_size; /* chunk_size of oms_arena_init */
+    bool alone;        /* made for one large allocation */
     uint64_t bytes[];
 };
 
@@ -50,8 +51,14 @@ _Static_assert(offsetof(struct oms_arena_chunk, bytes) % 8 == 0, "allocations ar
 
 void oms_arena_init(struct oms_arena *arena, size_t chunk_size, size_t max)
 {
-    *arena = (struct oms_arena){.chunk_size = chunk_size < CHUNK_SIZE_MIN ? CHUNK_SIZE_MIN : chunk_size,
-                                .max = max};
+    *arena = (struct oms_arena){.chunk_size =
+                                    chunk_size < CHUNK_SIZE_MIN ? CHUNK_SIZE_MIN : chunk_size & ~(size_t)7,
+                                .max = max & ~(size_t)7};
+}
+
+static size_t next_chunk_size(size_t size)
+{
+    return size < CHUNK_SIZE_MAX ? size * 2 : size;
 }
 
 static void chunk_free(struct oms_arena *arena, struct oms_arena_chunk *chunk)
@@ -81,40 +88,46 @@ void oms_arena_fini(struct oms_arena *arena)
 
 void oms_arena_reset(struct oms_arena *arena)
 {
-    struct oms_arena_chunk *oldest = arena->chunks;
+    struct oms_arena_chunk *kept = NULL;
+    struct oms_arena_chunk *chunk = arena->chunks;
     arena->exhausted = false;
-    if (!oldest)
+    if (!chunk)
         return;
-    while (oldest->older) {
-        struct oms_arena_chunk *chunk = oldest;
-        oldest = chunk->older;
-        chunk_free(arena, chunk);
+    arena->chunk_size = chunk->start_size;
+    while (chunk) {
+        struct oms_arena_chunk *older = chunk->older;
+        if (!chunk->alone && chunk->size <= chunk->start_size && !kept)
+            kept = chunk;
+        else
+            chunk_free(arena, chunk);
+        chunk = older;
     }
-    arena->chunk_size = oldest->start_size;
-    if (oldest->size > oldest->start_size) {
-        chunk_free(arena, oldest);
-        arena->chunks = NULL;
-        arena->next = arena->end = NULL;
-        return;
+    arena->chunks = kept;
+    arena->next = arena->end = NULL;
+    if (kept) {
+        kept->older = NULL;
+        chunk_open(arena, kept);
+        arena->chunk_size = next_chunk_size(arena->chunk_size);
     }
-    arena->chunks = oldest;
-    chunk_open(arena, oldest);
 }
 
-static struct oms_arena_chunk *chunk_create(struct oms_arena *arena, size_t size)
+static struct oms_arena_chunk *chunk_create(struct oms_arena *arena, size_t size, bool alone)
 {
     struct oms_arena_chunk *chunk = oms_malloc(size);
-    chunk->size = size;
     chunk->older = NULL;
+    chunk->size = size;
     chunk->start_size = arena->chunks ? arena->chunks->start_size : arena->chunk_size;
+    chunk->alone = alone;
     arena->used += size;
+    arena->chunk_size = next_chunk_size(arena->chunk_size);
     return chunk;
 }
 
-/* A chunk of its own for a large allocation, behind the newest chunk, so that the newest one's rest stays in use. */
+/* A chunk of its own for a large allocation, behind the newest chunk, so that the newest one's rest stays in
+ * use. */
 static void *alloc_alone(struct oms_arena *arena, size_t size)
 {
-    struct oms_arena_chunk *chunk = chunk_create(arena, HEADER + size);
+    struct oms_arena_chunk *chunk = chunk_create(arena, HEADER + size, true);
     if (arena->chunks) {
         chunk->older = arena->chunks->older;
         arena->chunks->older = chunk;
@@ -133,15 +146,12 @@ static __attribute__((noinline)) void *alloc_slow(struct oms_arena *arena, size_
         arena->exhausted = true;
         return NULL;
     }
-    if (HEADER + size > arena->chunk_size / 2 + HEADER / 2 && arena->chunks)
+    if (HEADER + size > (arena->chunks ? arena->chunk_size / 2 : arena->chunk_size))
         return alloc_alone(arena, size);
-    if (HEADER + size > arena->chunk_size)
-        return alloc_alone(arena, size);
-    struct oms_arena_chunk *chunk = chunk_create(arena, arena->chunk_size < room ? arena->chunk_size : room & ~(size_t)7);
+    size_t chunk_size = arena->chunk_size < room ? arena->chunk_size : room;
+    struct oms_arena_chunk *chunk = chunk_create(arena, chunk_size & ~(size_t)7, false);
     chunk->older = arena->chunks;
     arena->chunks = chunk;
-    if (arena->chunk_size < CHUNK_SIZE_MAX)
-        arena->chunk_size *= 2;
     chunk_open(arena, chunk);
     void *result = arena->next;
     UNPOISON(result, size);
@@ -157,10 +167,8 @@ void *oms_arena_alloc(struct oms_arena *arena, size_t size)
     }
     /* A zero-size allocation still has an address of its own. */
     size_t rounded = size ? (size + 7) & ~(size_t)7 : 8;
-    if (__builtin_expect((size_t)(arena->end - arena->next) < rounded, 0)) {
-        void *slow = alloc_slow(arena, rounded);
-        return slow;
-    }
+    if (__builtin_expect((size_t)(arena->end - arena->next) < rounded, 0))
+        return alloc_slow(arena, rounded);
     void *result = arena->next;
     arena->next += rounded;
     UNPOISON(result, size ? size : 1);

@@ -1,7 +1,8 @@
 /*
  * The growing byte buffer behind responses and records: the parts that are not worth inlining.
  *
- * It grows by doubling, never over `max`; on overflow nothing changes but the flag. Invariant: len <= cap <= max.
+ * It grows by doubling, never over `max`; on overflow nothing changes but the flag. Invariant: len <= cap <=
+ * max.
  */
 #include "runtime/base/buf.h"
 

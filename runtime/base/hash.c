@@ -1,9 +1,9 @@
 /*
  * SipHash-2-4 and CRC-32C.
  *
- * One core serves the one-shot and the incremental forms: whole 8-byte words go through two rounds, what is left
- * waits in `tail` until the end, where the length's low byte fills the last word. The 128-bit variant differs in the
- * constants that it mixes in at the start and at the end.
+ * One core serves the one-shot and the incremental forms: whole 8-byte words go through two rounds, what is
+ * left waits in `tail` until the end, where the length's low byte fills the last word. The 128-bit variant
+ * differs in the constants that it mixes in at the start and at the end.
  *
  * Both read bytes as little endian, so results are the same on every machine: they are stored.
  */
@@ -156,7 +156,8 @@ struct oms_hash128 oms_siphash_final(struct oms_siphash *state)
 
 #define CRC32C_POLYNOMIAL 0x82f63b78u /* reflected */
 
-/* Row k holds the CRC of a byte followed by k zero bytes, so that eight bytes take eight independent look-ups. */
+/* Row k holds the CRC of a byte followed by k zero bytes, so that eight bytes take eight independent
+ * look-ups. */
 static uint32_t crc_table[8][256];
 static pthread_once_t crc_table_once = PTHREAD_ONCE_INIT;
 
@@ -192,7 +193,8 @@ uint32_t oms_crc32c_portable(uint32_t crc, const void *data, size_t len)
 }
 
 #if defined(__x86_64__)
-__attribute__((target("sse4.2"))) static uint32_t crc32c_sse42(uint32_t crc, const unsigned char *at, size_t len)
+__attribute__((target("sse4.2"))) static uint32_t crc32c_sse42(uint32_t crc, const unsigned char *at,
+                                                               size_t len)
 {
     uint64_t wide = ~crc;
     for (; len >= 8; at += 8, len -= 8)

@@ -1,7 +1,7 @@
 /*
- * xoshiro256** 1.0 (Blackman and Vigna, "Scrambled linear pseudorandom number generators", 2018), seeded through
- * splitmix64 as its authors advise, so that seeds 1, 2, 3 give unrelated sequences. One seed, one sequence, on
- * every machine: the simulator's traces rest on it.
+ * xoshiro256** 1.0 (Blackman and Vigna, "Scrambled linear pseudorandom number generators", 2018), seeded
+ * through splitmix64 as its authors advise, so that seeds 1, 2, 3 give unrelated sequences. One seed, one
+ * sequence, on every machine: the simulator's traces rest on it.
  */
 #include "runtime/base/prng.h"
 
@@ -44,7 +44,8 @@ uint64_t oms_prng_next(struct oms_prng *prng)
 uint64_t oms_prng_below(struct oms_prng *prng, uint64_t bound)
 {
     OMS_ASSERT(bound > 0);
-    /* The high word of x × bound is uniform once the few low words that would favour some results are refused. */
+    /* The high word of x × bound is uniform once the few low words that would favour some results are
+     * refused. */
     prng_wide product = (prng_wide)oms_prng_next(prng) * bound;
     if ((uint64_t)product < bound) {
         uint64_t refused = -bound % bound;

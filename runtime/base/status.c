@@ -10,18 +10,12 @@
 #include "runtime/base/assert.h"
 
 static const char *const status_names[] = {
-    [OMS_OK] = "ok",
-    [OMS_INVALID] = "invalid",
-    [OMS_LIMIT] = "limit",
-    [OMS_NOT_FOUND] = "not_found",
-    [OMS_EXISTS] = "exists",
-    [OMS_BUSY] = "busy",
-    [OMS_BLOCKED] = "blocked",
-    [OMS_NO_SPACE] = "no_space",
-    [OMS_IO] = "io",
-    [OMS_CORRUPT] = "corrupt",
-    [OMS_DENIED] = "denied",
-    [OMS_CLOSED] = "closed",
+    [OMS_OK] = "ok",           [OMS_INVALID] = "invalid",
+    [OMS_LIMIT] = "limit",     [OMS_NOT_FOUND] = "not_found",
+    [OMS_EXISTS] = "exists",   [OMS_BUSY] = "busy",
+    [OMS_BLOCKED] = "blocked", [OMS_NO_SPACE] = "no_space",
+    [OMS_IO] = "io",           [OMS_CORRUPT] = "corrupt",
+    [OMS_DENIED] = "denied",   [OMS_CLOSED] = "closed",
 };
 
 const char *oms_status_name(enum oms_status status)

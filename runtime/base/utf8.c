@@ -1,6 +1,6 @@
 /*
- * UTF-8 by the table of RFC 3629 section 4. Almost all text here is ASCII, so runs of it are stepped over 16 (or 8)
- * bytes at a time and only the rest is looked at byte by byte.
+ * UTF-8 by the table of RFC 3629 section 4. Almost all text here is ASCII, so runs of it are stepped over 16
+ * (or 8) bytes at a time and only the rest is looked at byte by byte.
  */
 #include "runtime/base/utf8.h"
 

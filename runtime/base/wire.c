@@ -1,10 +1,10 @@
 /*
  * The codec of stored records: tagged fields of varints and bytes (wire.h has the format).
  *
- * Writing checks for room once per field and then stores without checks; near the buffer's maximum it falls back to
- * exact appends, so that the last byte can be used. A nested record's length takes one byte in place; only a
- * record over 127 bytes is moved up to make room for a longer one.
- * Reading never looks past `end`, and every fault ends in the sticky `corrupt`: the bytes come from a disk.
+ * Writing checks for room once per field and then stores without checks; near the buffer's maximum it falls
+ * back to exact appends, so that the last byte can be used. A nested record's length takes one byte in place;
+ * only a record over 127 bytes is moved up to make room for a longer one. Reading never looks past `end`, and
+ * every fault ends in the sticky `corrupt`: the bytes come from a disk.
  */
 #include "runtime/base/wire.h"
 
@@ -59,17 +59,23 @@ void oms_wire_put_i64(struct oms_buf *out, unsigned field, int64_t value)
 void oms_wire_put_bytes(struct oms_buf *out, unsigned field, const void *data, size_t len)
 {
     unsigned char head[2 * VARINT_BYTES_MAX];
-    size_t head_len = varint_encode(head, tag_of(field, true));
-    head_len += varint_encode(head + head_len, len);
-    /* All or nothing: a head without its bytes would change the meaning of what follows. */
-    if (len > SIZE_MAX - head_len || !oms_buf_reserve(out, head_len + len)) {
-        out->overflow = true;
-        return;
+    size_t room = out->cap - out->len;
+    bool direct = room >= sizeof(head) && room - sizeof(head) >= len;
+    unsigned char *at = direct ? (unsigned char *)out->data + out->len : head;
+    size_t head_len = varint_encode(at, tag_of(field, true));
+    head_len += varint_encode(at + head_len, len);
+    if (__builtin_expect(!direct, 0)) {
+        /* All or nothing: a head without its bytes would change the meaning of what follows. */
+        if (len > SIZE_MAX - head_len || !oms_buf_reserve(out, head_len + len)) {
+            out->overflow = true;
+            return;
+        }
+        memcpy(out->data + out->len, head, head_len);
     }
-    memcpy(out->data + out->len, head, head_len);
+    out->len += head_len;
     if (len)
-        memcpy(out->data + out->len + head_len, data, len);
-    out->len += head_len + len;
+        memcpy(out->data + out->len, data, len);
+    out->len += len;
 }
 
 void oms_wire_put_str(struct oms_buf *out, unsigned field, struct oms_str value)
