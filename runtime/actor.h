@@ -17,7 +17,10 @@ struct rt_actor;
 
 struct rt_actor_class {
     const char *name;
-    /* Makes the actor for its first message; it may pause itself until its state is loaded. */
+    /*
+     * Makes the actor for its first message; it may pause itself until its state is loaded. It may send, but not to
+     * be answered before it returns. NULL: cannot now, the message comes home with OMS_BUSY.
+     */
     struct rt_actor *(*activate)(struct rt_shard *shard, const struct rt_address *address);
     /* Owns the message: it returns it, keeps it or frees it. */
     void (*receive)(struct rt_shard *shard, struct rt_actor *actor, struct rt_message *message);
@@ -37,6 +40,7 @@ struct rt_actor {
     uint32_t queued;
     bool scheduled; /* in the run queue */
     bool paused;    /* messages wait */
+    bool touched;   /* received something since passivation last looked at it */
 };
 
 /* Fills a new actor; for activate(). */
@@ -46,9 +50,16 @@ void rt_actor_pause(struct rt_actor *actor);
 void rt_actor_resume(struct rt_shard *shard, struct rt_actor *actor);
 /* The resident actor, or NULL. Does not activate. */
 struct rt_actor *rt_actor_find(struct rt_shard *shard, const struct rt_address *address);
-/* Passivates idle actors, longest idle first, while more than `resident_max` are live; at most `count_max` a call. */
+/*
+ * Passivates idle actors, longest idle first, while more than `resident_max` are live; at most `count_max` a call.
+ * "Longest idle" is by second chance (the clock algorithm): an exact list would touch two cold neighbours for
+ * every message. The work of a call is bounded, so a call may find fewer than there are.
+ */
 void rt_actor_passivate_idle(struct rt_shard *shard, uint64_t resident_max, unsigned count_max);
-/* Removes this actor at once if it may go (mailbox empty, may_passivate); false otherwise. */
+/*
+ * Removes this actor at once if it may go (mailbox empty, not paused, may_passivate); false otherwise. May be called
+ * from its own receive(), which must not touch the actor after true.
+ */
 bool rt_actor_passivate(struct rt_shard *shard, struct rt_actor *actor);
 
 #endif

@@ -40,13 +40,25 @@ struct rt_host_ops {
     uint64_t (*mono_ns)(struct rt_host *host);
     /* Unpredictable 64 bits (seeded in the simulator). Any thread. */
     uint64_t (*random)(struct rt_host *host);
-    /* Moves the job to a pool. Any thread. */
+    /*
+     * Moves the job to a pool. Any thread. It comes home with OMS_BUSY when the pool's queue is full and with
+     * OMS_CLOSED when the host has stopped; `run` was then not called.
+     */
     void (*offload)(struct rt_host *host, enum rt_pool pool, struct rt_job *job);
-    /* Before start: gives the worker its thread. The host borrows it until stop. */
+    /*
+     * Before start: gives the worker its thread. The host borrows it until stop. A zeroed port is initialised here
+     * (one that its owner filled with rt_port_init keeps what was pushed).
+     */
     void (*add_worker)(struct rt_host *host, struct rt_worker *worker);
     OMS_MUST_USE enum oms_status (*start)(struct rt_host *host, struct oms_error *error);
-    /* Stops shards (in any order), then workers, which drain their ports first; then joins. Not from a shard. */
+    /*
+     * Stops shards (in any order), then workers, which drain their ports first; then joins. Not from a shard.
+     * What is in flight then is finished on the calling thread; what cannot be finished (messages of paused
+     * actors, work that never ends) comes home with OMS_CLOSED. At the end every actor has been destroyed, so the
+     * layers above can be taken down. May be called without start, and twice.
+     */
     void (*stop)(struct rt_host *host);
+    /* Frees the host and its shards; stops it first when that was not done. */
     void (*destroy)(struct rt_host *host);
 };
 

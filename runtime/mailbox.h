@@ -13,12 +13,21 @@
 
 #include "runtime/message.h"
 
+/*
+ * Producers, consumer and the sleep flag stay a cache line apart by padding rather than by alignment, so that a
+ * structure that embeds a mailbox can come from plain oms_malloc.
+ */
 struct rt_mailbox {
-    _Alignas(64) _Atomic(struct rt_message *) tail; /* producers */
-    _Alignas(64) struct rt_message *head;           /* the consumer */
+    char pad_front[64];
+    _Atomic(struct rt_message *) tail; /* producers: the newest message */
+    atomic_uint pushed;                /* producers: messages ever pushed, wraps */
+    char pad_producers[64];
+    struct rt_message *head; /* the consumer: the oldest message, or the stub */
+    atomic_uint popped;      /* written by the consumer only; pushed - popped is the depth */
     struct rt_message stub;
-    _Alignas(64) atomic_bool asleep;
-    atomic_uint depth; /* approximate, for metrics and limits */
+    char pad_consumer[64];
+    atomic_bool asleep; /* set by the consumer, cleared by whoever wakes it */
+    char pad_back[64];
 };
 
 void rt_mailbox_init(struct rt_mailbox *mailbox);
@@ -33,16 +42,21 @@ struct rt_message *rt_mailbox_pop(struct rt_mailbox *mailbox);
 bool rt_mailbox_sleep(struct rt_mailbox *mailbox);
 /* The consumer, after waking. */
 void rt_mailbox_awake(struct rt_mailbox *mailbox);
+/* The consumer. False as well when a producer is half-way through a push. */
+bool rt_mailbox_is_empty(const struct rt_mailbox *mailbox);
+/* Any thread. Approximate: for metrics and limits. */
 unsigned rt_mailbox_depth(const struct rt_mailbox *mailbox);
 
 /* A mailbox with the means to wake its consumer, whatever that is: a uv loop, a thread, a simulator's slot. */
 struct rt_port {
     struct rt_mailbox mailbox;
-    void (*wake)(struct rt_port *port); /* any thread; set by the host */
+    void (*wake)(struct rt_port *port); /* any thread; set by the host; NULL: nobody to wake */
     void *host_data;
 };
 
-/* Any thread. */
+/* For a port that is not zeroed memory; a worker's zeroed port is initialised by add_worker. */
+void rt_port_init(struct rt_port *port);
+/* Any thread. Moves the chain into the port and wakes its consumer when it sleeps. */
 void rt_port_push(struct rt_port *port, struct rt_message *first, struct rt_message *last, unsigned count);
 
 #endif

@@ -17,7 +17,7 @@ struct rt_shard_stats {
     uint64_t messages;     /* received by actors */
     uint64_t returns;      /* that came home */
     uint64_t refused;      /* not delivered: mailbox or tenant over its limit */
-    uint64_t turns;
+    uint64_t turns;        /* that did something */
     uint64_t actors_live;
     uint64_t actors_activated;
     uint64_t actors_passivated;
@@ -25,7 +25,7 @@ struct rt_shard_stats {
     uint64_t inbox_depth;
 };
 
-/* Called by hosts. The shard has no thread of its own. */
+/* Called by hosts. The shard has no thread of its own. Actors are gone before destroy. */
 struct rt_shard *rt_shard_create(struct rt_host *host, unsigned index);
 void rt_shard_destroy(struct rt_shard *shard);
 /*
