@@ -9,15 +9,19 @@
 #ifndef ORDER_CALL_H
 #define ORDER_CALL_H
 
+#include "actors/held.h"
 #include "actors/order_command.h"
 #include "actors/order_view.h"
 #include "actors/permission.h"
 #include "actors/principal.h"
 #include "actors/refusal.h"
 #include "actors/tenant.h"
+#include "runtime/base/buf.h"
 #include "runtime/message.h"
 
 struct order_call;
+
+enum order_call_freeze { ORDER_CALL_FREEZE_NEVER, ORDER_CALL_FREEZE_FOR_NOTES, ORDER_CALL_FREEZE_ALWAYS };
 
 enum order_call_kind { ORDER_CALL_READ, ORDER_CALL_COMMAND };
 
@@ -50,22 +54,24 @@ struct order_call {
     const struct order_command *command; /* COMMAND: borrowed until home; NULL when `refused` already */
     enum order_command_type command_type;
     const struct refusal_list *refused; /* the input was refused before it got here: only show the order */
-    /* Renders the reply; called at most once. NULL with `freeze`. */
+    /* Renders the reply; called at most once, and not when the order was frozen instead. */
     void (*render)(struct order_call *call, const struct order_reply *reply);
     /*
-     * Instead of rendering here: copy the order as it is now, so that the caller renders it where blocking is
-     * allowed (a selection that reads the store). frozen_* are filled; refusals are copied into `arena`.
+     * Instead of rendering here, copy the order as it is now, so that the caller renders it where blocking is allowed:
+     * for a selection that reads the store always, for one that reads notes when some of them lie beside the state.
+     * frozen_* are filled; refusals are copied into `arena`.
      */
-    bool freeze;
+    enum order_call_freeze freeze;
     /* ---- filled in ---- */
     enum order_call_result result;
     struct oms_arena arena; /* the call's own memory: refusals, paths, whatever render needs; initialised by the caller */
     struct oms_buf out;     /* for render; initialised and recycled by the caller */
-    struct oms_buf frozen;  /* order_freeze bytes with notes, empty when there is no order; initialised by the caller */
+    bool was_frozen;
+    struct oms_buf frozen;  /* order_freeze bytes, empty when there is no order to show; initialised by the caller */
     struct refusal_list frozen_refusals;
     struct access_order frozen_on;
     bool created, replayed;
-    uint64_t held_seq; /* the actor layer's own */
+    struct held_item held; /* the actor layer's own */
 };
 
 /* Moves the call to its order. It always comes home through message.on_return, on the shard's own thread. */

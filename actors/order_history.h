@@ -60,6 +60,10 @@ OMS_MUST_USE enum oms_status order_history_at_event(struct store_engine *engine,
                                                     const struct rt_address *order, uint64_t commit, unsigned ordinal,
                                                     struct order **out);
 
+/* Gives a thawed order those of its notes that lie beside the state. */
+OMS_MUST_USE enum oms_status order_history_merge_notes(struct store_engine *engine, struct store_view *view,
+                                                       const struct rt_address *address, struct order *order);
+
 /* The newest stored order, notes included, from an open view. OMS_NOT_FOUND when there is none. */
 OMS_MUST_USE enum oms_status order_history_load(struct store_engine *engine, struct store_view *view,
                                                 const struct rt_address *order, struct order **out);

@@ -7,6 +7,7 @@
 #ifndef ACTORS_SYSTEM_H
 #define ACTORS_SYSTEM_H
 
+#include "actors/held.h"
 #include "actors/tenant.h"
 #include "runtime/shard.h"
 #include "storage/store.h"
@@ -30,7 +31,7 @@ struct store_projector actors_projector(void);
  */
 OMS_MUST_USE enum oms_status actors_system_create(const struct actors_config *config, struct actors_system **out,
                                                   struct oms_error *error);
-/* After the host has stopped, before store_close. */
+/* After the host and its actors are destroyed. */
 void actors_system_destroy(struct actors_system *system);
 
 /* On a shard's thread: the system that it belongs to. */
@@ -57,8 +58,14 @@ struct tenant_call {
     uint32_t number;        /* in: 0 to create by name; out: the tenant's number */
     bool changed;           /* out: false when it was like that already */
     enum oms_status status; /* out: OMS_OK, OMS_INVALID, OMS_IO (unknown), OMS_BUSY, OMS_NO_SPACE */
+    struct held_item held;  /* the actor layer's own, like what follows */
+    struct oms_buf encoded;
+    unsigned shards_left;
 };
-/* Moves the call; message.on_return and message.home are set by the caller. */
+/* Clears the call; the caller then sets config, number and message.on_return. */
+void tenant_call_init(struct tenant_call *call);
+void tenant_call_fini(struct tenant_call *call);
+/* Moves the call; message.on_return is the caller's. */
 void tenant_call_send(struct rt_shard *shard, struct tenant_call *call);
 
 /* ---- numbers ---- */

@@ -1,0 +1,151 @@
+/*
+ * The fold from log records to derived families: what the materialiser writes, what recovery replays and what
+ * `liteoms verify` rebuilds, one function for all three.
+ *
+ * Invariant: for every actor the derived families equal the fold of its records, whatever windows they were folded
+ * in. So everything written here depends on the state before and after, never on how many records came at once.
+ */
+#include "actors/order.h"
+#include "actors/order_codec.h"
+#include "actors/order_terms.h"
+#include "actors/system.h"
+#include "actors/tenant.h"
+#include "actors/unit_meta.h"
+#include "runtime/base/assert.h"
+#include "storage/keys.h"
+
+/* ---- orders ---- */
+
+static enum oms_status fold_record(struct order *order, const struct store_record *record,
+                                   struct oms_arena *scratch)
+{
+    struct order_event_meta meta;
+    enum oms_status status = unit_meta_read(record, &meta);
+    for (size_t i = 0; status == OMS_OK && i < record->event_count; i++) {
+        struct order_event event;
+        status = order_event_decode(record->events[i], scratch, &event);
+        if (status == OMS_OK) {
+            order_apply(order, &event, &meta);
+            meta.sequence++;
+        }
+    }
+    if (status == OMS_OK && order->version != record->version_to)
+        status = OMS_CORRUPT;
+    return status;
+}
+
+/* Notes lie beside the state, each written once: after a fold the order holds just those that the fold added. */
+static void put_notes(const struct rt_address *address, const struct order *order, struct oms_buf *bytes,
+                      struct store_writes *writes)
+{
+    for (size_t i = 0; i < order->notes_held; i++) {
+        unsigned char key[ORDER_ASIDE_KEY_SIZE];
+        oms_buf_reset(bytes);
+        order_aside_key(address, ORDER_ASIDE_NOTE, order->notes[i].id, key);
+        order_note_encode(&order->notes[i], bytes);
+        OMS_ASSERT(!bytes->overflow);
+        store_writes_put(writes, STORE_ASIDE, oms_str_make(key, sizeof(key)), oms_buf_str(bytes));
+    }
+}
+
+static void put_timer(const struct rt_address *address, struct order_timer before, struct order_timer after,
+                      struct store_writes *writes)
+{
+    unsigned char key[ORDER_TIMER_KEY_SIZE];
+    if (before.at == after.at && before.command == after.command && before.part == after.part)
+        return;
+    if (before.at) {
+        order_timer_key(address, &before, key);
+        store_writes_delete(writes, STORE_TIMERS, oms_str_make(key, sizeof(key)));
+    }
+    if (after.at) {
+        order_timer_key(address, &after, key);
+        store_writes_put(writes, STORE_TIMERS, oms_str_make(key, sizeof(key)), OMS_STR(""));
+    }
+}
+
+static void emit_term(void *context, bool is_delete, struct oms_str key, struct oms_str value)
+{
+    struct store_writes *writes = context;
+    if (is_delete)
+        store_writes_delete(writes, STORE_TERMS, key);
+    else
+        store_writes_put(writes, STORE_TERMS, key, value);
+}
+
+static enum oms_status project_order(const struct rt_address *address, struct oms_str base,
+                                     const struct store_record *records, size_t count, struct oms_arena *scratch,
+                                     struct store_writes *writes)
+{
+    struct order *order = order_create();
+    struct order_terms before, after;
+    struct order_timer timer_before = {0};
+    enum oms_status status = OMS_OK;
+    struct oms_buf bytes;
+
+    oms_buf_init(&bytes, ORDER_ARENA_MAX);
+    order_terms_init(&before, scratch);
+    order_terms_init(&after, scratch);
+    if (oms_str_present(base)) {
+        status = order_thaw(base, order);
+        if (status != OMS_OK)
+            goto out;
+        order_terms_collect(order, address->tenant, &before);
+        timer_before = order_timer_next(order);
+    }
+    for (size_t i = 0; status == OMS_OK && i < count; i++)
+        status = fold_record(order, &records[i], scratch);
+    if (status != OMS_OK)
+        goto out;
+
+    unsigned char key[STORE_ADDRESS_KEY_SIZE];
+    oms_buf_reset(&bytes);
+    order_freeze(order, &bytes);
+    OMS_ASSERT(!bytes.overflow);
+    store_address_key(address, key);
+    store_writes_put(writes, STORE_STATE, oms_str_make(key, sizeof(key)), oms_buf_str(&bytes));
+    put_notes(address, order, &bytes, writes);
+    put_timer(address, timer_before, order_timer_next(order), writes);
+    order_terms_collect(order, address->tenant, &after);
+    order_terms_diff(&before, &after, emit_term, writes);
+out:
+    oms_buf_fini(&bytes);
+    order_destroy(order);
+    return status;
+}
+
+/* ---- tenants ---- */
+
+/* A tenant's unit holds one event: its whole new version (tenant.h's codec), which is also its state. */
+static enum oms_status project_tenant(const struct rt_address *address, const struct store_record *records,
+                                      size_t count, struct store_writes *writes)
+{
+    const struct store_record *last = &records[count - 1];
+    unsigned char key[STORE_ADDRESS_KEY_SIZE];
+    if (last->event_count != 1)
+        return OMS_CORRUPT;
+    store_address_key(address, key);
+    store_writes_put(writes, STORE_STATE, oms_str_make(key, sizeof(key)), last->events[0]);
+    return OMS_OK;
+}
+
+static enum oms_status project(void *context, const struct rt_address *actor, struct oms_str base,
+                               const struct store_record *records, size_t count, struct oms_arena *scratch,
+                               struct store_writes *writes)
+{
+    (void)context;
+    OMS_ASSERT(count > 0);
+    switch (actor->kind) {
+    case RT_ACTOR_ORDER:
+        return project_order(actor, base, records, count, scratch, writes);
+    case RT_ACTOR_TENANT:
+        return project_tenant(actor, records, count, writes);
+    default:
+        return OMS_CORRUPT;
+    }
+}
+
+struct store_projector actors_projector(void)
+{
+    return (struct store_projector){.context = NULL, .project = project};
+}

@@ -1,0 +1,189 @@
+/* Wiring of actors, store and runtime; see system.h. */
+#include "actors/system.h"
+
+#include "actors/system_shard.h"
+#include "runtime/base/alloc.h"
+#include "runtime/base/assert.h"
+#include "storage/keys.h"
+
+#define SCRATCH_BYTES_MAX (32u << 20)
+
+struct actors_shard *actors_shard_of(struct rt_shard *shard)
+{
+    return rt_shard_context(shard, RT_SLOT_ACTORS);
+}
+
+/* ---- what the store tells ---- */
+
+static void on_durable(struct rt_shard *shard, uint64_t durable_seq, enum oms_status status)
+{
+    held_release(&actors_shard_of(shard)->held, shard, durable_seq, status);
+}
+
+static void on_applied(struct rt_shard *shard, struct store_unit *unit)
+{
+    struct actors_shard *as = actors_shard_of(shard);
+    if (unit->message.to.kind == RT_ACTOR_ORDER)
+        order_actor_applied(as, &unit->message.to);
+    else
+        tenant_actor_applied(as, &unit->message.to);
+    store_unit_recycle(as->store, shard, unit);
+}
+
+/* ---- turns ---- */
+
+#define PASSIVATE_PER_TURN 256
+
+static void turn_end(struct rt_shard *shard, void *context)
+{
+    struct actors_shard *as = context;
+    for (unsigned i = 0; i < as->absent_count; i++) {
+        struct rt_actor *actor = rt_actor_find(shard, &as->absent[i]);
+        if (actor)
+            order_actor_passivate_absent(as, actor);
+    }
+    as->absent_count = 0;
+    rt_actor_passivate_idle(shard, as->system->config.orders_resident_max, PASSIVATE_PER_TURN);
+}
+
+/* ---- tenants at the start ---- */
+
+/* Puts one stored tenant on every shard. */
+static enum oms_status publish_stored(struct actors_system *system, struct oms_str bytes)
+{
+    for (unsigned i = 0; i < system->shard_count; i++) {
+        struct tenant_version *version;
+        enum oms_status status = tenant_version_decode(bytes, &version);
+        if (status != OMS_OK)
+            return status;
+        tenant_table_put(&system->shards[i]->tenants, version);
+    }
+    return OMS_OK;
+}
+
+/* Walks the tenants' states: one seek each, since a tenant's orders lie behind its own state. */
+static enum oms_status load_tenants(struct actors_system *system, struct oms_error *error)
+{
+    struct store_engine *engine = store_engine(system->config.store);
+    struct store_view *view = engine->ops->view_open(engine);
+    struct store_iter *iter = engine->ops->iter_open(view, STORE_STATE, OMS_STR(""), OMS_STR_NONE);
+    struct rt_address at = {.tenant = 1, .kind = RT_ACTOR_TENANT};
+    enum oms_status status = OMS_OK;
+    struct oms_str key, value;
+    for (;;) {
+        unsigned char seek[STORE_ADDRESS_KEY_SIZE];
+        store_address_key(&at, seek);
+        engine->ops->iter_seek(iter, oms_str_make(seek, sizeof(seek)));
+        if (!engine->ops->iter_item(iter, &key, &value, &status) || key.len != STORE_ADDRESS_KEY_SIZE)
+            break;
+        store_address_read((const unsigned char *)key.data, &at);
+        if (at.kind == RT_ACTOR_TENANT && (status = publish_stored(system, value)) != OMS_OK)
+            break;
+        at.tenant += 1;
+        at.kind = RT_ACTOR_TENANT;
+        memset(at.key, 0, sizeof(at.key));
+    }
+    engine->ops->iter_close(iter);
+    engine->ops->view_close(view);
+    if (status != OMS_OK)
+        return oms_error_set(error, status, "the stored tenants cannot be read: %s", oms_status_name(status));
+    return OMS_OK;
+}
+
+/* ---- life ---- */
+
+static struct actors_shard *shard_create(struct actors_system *system, struct rt_shard *shard)
+{
+    struct actors_shard *as = oms_calloc(1, sizeof(*as));
+    as->system = system;
+    as->shard = shard;
+    as->store = system->config.store;
+    oms_arena_init(&as->scratch, 64u << 10, SCRATCH_BYTES_MAX);
+    oms_buf_init(&as->freeze_buf, ORDER_ARENA_MAX);
+    rt_shard_set_context(shard, RT_SLOT_ACTORS, as);
+    rt_shard_register(shard, RT_ACTOR_ORDER, &order_actor_class);
+    rt_shard_register(shard, RT_ACTOR_TENANT, &tenant_actor_class);
+    rt_shard_on_turn_end(shard, turn_end, as);
+    store_attach(system->config.store, shard, on_durable, on_applied);
+    return as;
+}
+
+static void shard_destroy(struct actors_shard *as)
+{
+    tenant_table_fini(&as->tenants);
+    oms_arena_fini(&as->scratch);
+    oms_buf_fini(&as->freeze_buf);
+    oms_free(as);
+}
+
+enum oms_status actors_system_create(const struct actors_config *config, struct actors_system **out,
+                                     struct oms_error *error)
+{
+    struct actors_system *system = oms_calloc(1, sizeof(*system));
+    struct rt_host *host = config->host;
+    system->config = *config;
+    if (!system->config.orders_resident_max)
+        system->config.orders_resident_max = OMS_ORDERS_RESIDENT_MAX;
+    if (!system->config.orders_thawed_max)
+        system->config.orders_thawed_max = OMS_ORDERS_THAWED_MAX;
+    system->shard_count = host->shard_count;
+    system->shards = oms_calloc(host->shard_count, sizeof(system->shards[0]));
+    for (unsigned i = 0; i < system->shard_count; i++)
+        system->shards[i] = shard_create(system, host->shards[i]);
+    enum oms_status status = load_tenants(system, error);
+    if (status != OMS_OK) {
+        actors_system_destroy(system);
+        return status;
+    }
+    order_timers_start(system->shards[0]);
+    *out = system;
+    return OMS_OK;
+}
+
+void actors_system_destroy(struct actors_system *system)
+{
+    for (unsigned i = 0; i < system->shard_count; i++)
+        shard_destroy(system->shards[i]);
+    oms_free(system->shards);
+    oms_free(system);
+}
+
+struct actors_system *actors_system_of(struct rt_shard *shard)
+{
+    return actors_shard_of(shard)->system;
+}
+
+struct store *actors_store(struct actors_system *system)
+{
+    return system->config.store;
+}
+
+const struct oms_hash_key *actors_id_key(const struct actors_system *system)
+{
+    return &system->config.id_key;
+}
+
+const struct tenant_version *actors_tenant(struct rt_shard *shard, uint32_t number)
+{
+    return tenant_table_get(&actors_shard_of(shard)->tenants, number);
+}
+
+const struct tenant_version *actors_tenant_by_name(struct rt_shard *shard, struct oms_str name)
+{
+    return tenant_table_by_name(&actors_shard_of(shard)->tenants, name);
+}
+
+void actors_tenants_each(struct rt_shard *shard, void (*each)(void *context, const struct tenant_version *tenant),
+                         void *context)
+{
+    const struct tenant_table *table = &actors_shard_of(shard)->tenants;
+    for (size_t i = 0; i < table->count; i++)
+        each(context, table->items[i]);
+}
+
+const struct actors_stats *actors_stats(struct rt_shard *shard)
+{
+    struct actors_shard *as = actors_shard_of(shard);
+    as->stats.held = as->held.count;
+    return &as->stats;
+}

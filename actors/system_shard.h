@@ -1,0 +1,68 @@
+/*
+ * What one shard holds of the actor system. Internal to actors/: the order and tenant actors, the held replies and
+ * the timer feed share it. Touched by its shard's thread only.
+ */
+#ifndef ACTORS_SYSTEM_SHARD_H
+#define ACTORS_SYSTEM_SHARD_H
+
+#include "actors/held.h"
+#include "actors/order.h"
+#include "actors/order_call.h"
+#include "actors/system.h"
+#include "actors/tenant_table.h"
+#include "runtime/base/limits.h"
+
+struct order_instance;
+
+#define ACTORS_ABSENT_MAX 256
+
+struct actors_shard {
+    struct actors_system *system;
+    struct rt_shard *shard;
+    struct store *store;
+    struct held_queue held;      /* calls that wait for durability, oldest first */
+    struct tenant_table tenants; /* current versions */
+    struct oms_arena scratch;    /* one message's decisions and access; reset before each */
+    /* Order actors with a thawed state, least recently used first: over the maximum the oldest is frozen. */
+    struct order_instance *thawed_first, *thawed_last;
+    struct oms_buf freeze_buf;
+    /* Actors of orders that turned out not to exist: gone at the end of the turn, so that probing costs nothing. */
+    struct rt_address absent[ACTORS_ABSENT_MAX];
+    unsigned absent_count;
+    struct rt_timer timer_poll; /* shard 0: looks for due deadlines */
+    struct actors_stats stats;
+};
+
+struct actors_system {
+    struct actors_config config;
+    struct actors_shard **shards;
+    unsigned shard_count;
+};
+
+struct actors_shard *actors_shard_of(struct rt_shard *shard);
+
+/* Message kinds of the order actor. */
+enum { ORDER_MESSAGE_CALL = 1, ORDER_MESSAGE_TIMER };
+/* … and of the tenant actor. */
+enum { TENANT_MESSAGE_CALL = 1 };
+
+extern const struct rt_actor_class order_actor_class;
+extern const struct rt_actor_class tenant_actor_class;
+
+/* A unit of this actor is materialised; the caller recycles the node. */
+void order_actor_applied(struct actors_shard *as, const struct rt_address *address);
+void tenant_actor_applied(struct actors_shard *as, const struct rt_address *address);
+
+/* A due deadline on its way to its order. Comes home by itself; allocated and freed by order_timers.c. */
+struct order_timer_message {
+    struct rt_message message;
+    struct order_timer timer;
+};
+void order_timers_start(struct actors_shard *as);
+
+/* Over the maximum of thawed orders: the least recently used one is kept as bytes from now on. */
+void order_actor_freeze_oldest(struct actors_shard *as);
+/* Passivates the actor when its order still does not exist and nobody waits for it. */
+void order_actor_passivate_absent(struct actors_shard *as, struct rt_actor *actor);
+
+#endif

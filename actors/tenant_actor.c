@@ -1,0 +1,242 @@
+/*
+ * The tenant actor: one tenant's configuration, rolemap and workflow, changed one call at a time.
+ *
+ * A change is one unit that holds the whole new version. When it is durable the version is published to every shard,
+ * and only when all have it does the call go home: what a caller was told holds everywhere from then on.
+ *
+ * Creation goes through the registry, the tenant actor of number 0, which gives each name its number, so that two
+ * creations of one name meet in one place.
+ */
+#include "actors/system_shard.h"
+#include "runtime/base/alloc.h"
+#include "runtime/base/assert.h"
+#include "runtime/base/log.h"
+
+struct tenant_actor {
+    struct rt_actor base;
+    uint32_t unapplied;
+    /* the registry's own: names that have a number but no version yet */
+    struct {
+        char *name;
+        uint32_t number;
+    } *pending;
+    size_t pending_count;
+    uint32_t number_next;
+};
+
+/* ---- publishing ---- */
+
+struct publish {
+    struct rt_message message;
+    struct tenant_call *call;
+    unsigned home; /* the tenant's shard */
+    struct oms_buf bytes;
+};
+
+static void publish_done(struct rt_shard *shard, struct rt_message *message)
+{
+    struct publish *publish = OMS_CONTAINER_OF(message, struct publish, message);
+    struct tenant_call *call = publish->call;
+    oms_buf_fini(&publish->bytes);
+    oms_free(publish);
+    OMS_ASSERT(call->shards_left > 0);
+    if (--call->shards_left == 0)
+        rt_return(shard, &call->message);
+}
+
+static void publish_here(struct rt_shard *shard, struct rt_message *message)
+{
+    struct publish *publish = OMS_CONTAINER_OF(message, struct publish, message);
+    struct tenant_version *version;
+    enum oms_status status = tenant_version_decode(oms_buf_str(&publish->bytes), &version);
+    OMS_ASSERT(status == OMS_OK); /* the tenant's shard decoded the same bytes */
+    tenant_table_put(&actors_shard_of(shard)->tenants, version);
+    message->on_return = publish_done;
+    rt_post(rt_shard_host(shard), publish->home, message);
+}
+
+static void durable(struct rt_shard *shard, struct held_item *item, enum oms_status status)
+{
+    struct tenant_call *call = OMS_CONTAINER_OF(item, struct tenant_call, held);
+    struct rt_host *host = rt_shard_host(shard);
+    call->status = status;
+    if (status != OMS_OK) {
+        rt_return(shard, &call->message);
+        return;
+    }
+    call->shards_left = host->shard_count;
+    for (unsigned i = 0; i < host->shard_count; i++) {
+        struct publish *publish = oms_calloc(1, sizeof(*publish));
+        publish->call = call;
+        publish->home = rt_shard_index(shard);
+        publish->message.on_return = publish_here;
+        oms_buf_init(&publish->bytes, OMS_UNIT_BYTES_MAX);
+        oms_buf_append_str(&publish->bytes, oms_buf_str(&call->encoded));
+        rt_post(host, i, &publish->message);
+    }
+}
+
+/* ---- the registry ---- */
+
+static uint32_t number_of(struct actors_shard *as, struct tenant_actor *registry, struct oms_str name)
+{
+    const struct tenant_version *known = tenant_table_by_name(&as->tenants, name);
+    if (known)
+        return known->number;
+    for (size_t i = 0; i < registry->pending_count; i++)
+        if (oms_str_eq_c(name, registry->pending[i].name))
+            return registry->pending[i].number;
+    for (size_t i = 0; i < as->tenants.count; i++)
+        if (as->tenants.items[i]->number >= registry->number_next)
+            registry->number_next = as->tenants.items[i]->number + 1;
+    if (registry->number_next >= OMS_TENANTS_MAX)
+        return 0;
+    registry->pending =
+        oms_reallocarray(registry->pending, registry->pending_count + 1, sizeof(registry->pending[0]));
+    registry->pending[registry->pending_count].name = oms_str_dup(name);
+    registry->pending[registry->pending_count].number = registry->number_next;
+    registry->pending_count++;
+    return registry->number_next++;
+}
+
+static void finish(struct actors_shard *as, struct tenant_call *call, enum oms_status status)
+{
+    call->status = status;
+    rt_return(as->shard, &call->message);
+}
+
+/* ---- a change ---- */
+
+/* Submits a unit whose one event is the encoded version. */
+static void submit(struct actors_shard *as, struct tenant_actor *ta, struct tenant_call *call,
+                   const struct tenant_version *now, const struct tenant_version *wanted)
+{
+    struct store_unit *unit = store_unit_take(as->store, as->shard);
+    oms_buf_reset(&call->encoded);
+    tenant_version_encode(wanted, &call->encoded);
+    store_unit_begin(unit, &ta->base.address, now ? (uint32_t)now->version : 0, (uint32_t)wanted->version,
+                     rt_now_ms(as->system->config.host));
+    size_t mark = store_unit_begin_event(unit);
+    oms_buf_append_str(&unit->record, oms_buf_str(&call->encoded));
+    store_unit_end_event(unit, mark);
+    if (call->encoded.overflow || store_unit_end(unit) != OMS_OK) {
+        store_unit_recycle(as->store, as->shard, unit);
+        finish(as, call, OMS_LIMIT);
+        return;
+    }
+    ta->unapplied++;
+    uint64_t seq = store_submit(as->store, as->shard, unit);
+    call->held.release = durable;
+    held_push(&as->held, as->shard, &call->held, seq, store_durable_seq(as->store, as->shard));
+}
+
+static void change(struct actors_shard *as, struct tenant_actor *ta, struct tenant_call *call)
+{
+    const struct tenant_version *now = tenant_table_get(&as->tenants, ta->base.address.tenant);
+    struct tenant_version *wanted = NULL;
+    call->number = ta->base.address.tenant;
+    enum oms_status status = tenant_version_decode(call->config, &wanted);
+    if (status == OMS_OK && now)
+        status = tenant_version_follow(wanted, now);
+    if (status == OMS_OK) {
+        wanted->number = call->number;
+        wanted->version = now ? now->version : 0;
+        call->changed = !now || !tenant_version_same(now, wanted);
+    }
+    if (status == OMS_OK && call->changed)
+        status = store_admit(as->store, as->shard, call->number);
+    if (status == OMS_OK && call->changed) {
+        wanted->version++;
+        submit(as, ta, call, now, wanted);
+    } else {
+        finish(as, call, status);
+    }
+    tenant_version_release(wanted);
+}
+
+static void receive(struct rt_shard *shard, struct rt_actor *actor, struct rt_message *message)
+{
+    struct actors_shard *as = actors_shard_of(shard);
+    struct tenant_actor *ta = (struct tenant_actor *)actor;
+    struct tenant_call *call = OMS_CONTAINER_OF(message, struct tenant_call, message);
+    if (actor->address.tenant != 0) {
+        change(as, ta, call);
+        return;
+    }
+    struct tenant_version *wanted;
+    enum oms_status status = tenant_version_decode(call->config, &wanted);
+    if (status != OMS_OK) {
+        finish(as, call, status);
+        return;
+    }
+    uint32_t number = number_of(as, ta, wanted->name);
+    tenant_version_release(wanted);
+    if (!number) {
+        finish(as, call, OMS_LIMIT);
+        return;
+    }
+    message->to.tenant = number;
+    rt_send(shard, message);
+}
+
+static struct rt_actor *activate(struct rt_shard *shard, const struct rt_address *address)
+{
+    (void)shard;
+    struct tenant_actor *ta = oms_calloc(1, sizeof(*ta));
+    rt_actor_init(&ta->base, &tenant_actor_class, address);
+    ta->number_next = 1;
+    return &ta->base;
+}
+
+static bool may_passivate(struct rt_shard *shard, struct rt_actor *actor)
+{
+    (void)shard;
+    const struct tenant_actor *ta = (const struct tenant_actor *)actor;
+    return actor->address.tenant != 0 && ta->unapplied == 0;
+}
+
+static void destroy(struct rt_shard *shard, struct rt_actor *actor)
+{
+    (void)shard;
+    struct tenant_actor *ta = (struct tenant_actor *)actor;
+    for (size_t i = 0; i < ta->pending_count; i++)
+        oms_free(ta->pending[i].name);
+    oms_free(ta->pending);
+    oms_free(ta);
+}
+
+const struct rt_actor_class tenant_actor_class = {
+    .name = "tenant",
+    .activate = activate,
+    .receive = receive,
+    .may_passivate = may_passivate,
+    .destroy = destroy,
+};
+
+void tenant_actor_applied(struct actors_shard *as, const struct rt_address *address)
+{
+    struct tenant_actor *ta = (struct tenant_actor *)rt_actor_find(as->shard, address);
+    OMS_ASSERT(ta && ta->unapplied > 0);
+    ta->unapplied--;
+}
+
+void tenant_call_init(struct tenant_call *call)
+{
+    memset(call, 0, sizeof(*call));
+    oms_buf_init(&call->encoded, OMS_UNIT_BYTES_MAX);
+}
+
+void tenant_call_fini(struct tenant_call *call)
+{
+    oms_buf_fini(&call->encoded);
+}
+
+void tenant_call_send(struct rt_shard *shard, struct tenant_call *call)
+{
+    memset(&call->message.to, 0, sizeof(call->message.to));
+    call->message.to.tenant = call->number;
+    call->message.to.kind = RT_ACTOR_TENANT;
+    call->message.kind = TENANT_MESSAGE_CALL;
+    call->message.home = (uint16_t)rt_shard_index(shard);
+    rt_send(shard, &call->message);
+}
