@@ -1,11 +1,11 @@
 /*
- * The storage engine's vtable: bytes in, bytes out. store_rocksdb.c is production, store_memory.c its twin for
- * tests and the simulator (latency, faults and crashes that lose what was not synced).
+ * The storage engine's vtable: bytes in, bytes out. store_rocksdb.c is production, store_memory.c its twin
+ * for tests and the simulator (latency, faults and crashes that lose what was not synced).
  *
- * Two databases under one folder: `log` (one record per unit of work, written in synced batches; the only truth)
- * and `state` (the derived families, written without a write-ahead log and flushed together with their applied
- * positions; can be deleted and rebuilt). They are two so that the materialiser's writes never wait in the same
- * write queue as a commit's fsync.
+ * Two databases under one folder: `log` (one record per unit of work, written in synced batches; the only
+ * truth) and `state` (the derived families, written without a write-ahead log and flushed together with their
+ * applied positions; can be deleted and rebuilt). They are two so that the materialiser's writes never wait
+ * in the same write queue as a commit's fsync.
  */
 #ifndef STORE_ENGINE_H
 #define STORE_ENGINE_H
@@ -43,41 +43,49 @@ struct store_write {
 };
 
 struct store_engine_ops {
-    /* Writes and syncs all or nothing visible to readers. OMS_IO means unknown: it may be there after a reopen. */
+    /* Writes and syncs all or nothing visible to readers. OMS_IO means unknown: it may be there after a
+     * reopen. */
     enum oms_status (*append)(struct store_engine *engine, const struct store_append *records, size_t count);
     /* The highest commit number of the partition in the log; 0 when it is empty. */
     enum oms_status (*last_commit)(struct store_engine *engine, uint16_t partition, uint64_t *out);
     /* Atomic, visible at once, not durable until flush. */
     enum oms_status (*write)(struct store_engine *engine, const struct store_write *writes, size_t count);
-    /* Makes everything written so far durable, all families together. */
+    /* Makes everything written so far durable, all families together. Blocks; any thread, also beside a
+     * write. */
     enum oms_status (*flush)(struct store_engine *engine);
     /* Newest value. may_block false: OMS_BLOCKED when it would have to read a file. Appends to `out`. */
-    enum oms_status (*get)(struct store_engine *engine, enum store_family family, struct oms_str key, bool may_block,
-                           struct oms_buf *out);
+    enum oms_status (*get)(struct store_engine *engine, enum store_family family, struct oms_str key,
+                           bool may_block, struct oms_buf *out);
     /* A consistent snapshot of log and derived families; blocking reads only. Closed by view_close. */
     struct store_view *(*view_open)(struct store_engine *engine);
     void (*view_close)(struct store_view *view);
     enum oms_status (*view_get)(struct store_view *view, enum store_family family, struct oms_str key,
                                 struct oms_buf *out);
     /* One record of the log; OMS_NOT_FOUND beyond its end. Appends the value to `out`. */
-    enum oms_status (*view_log_get)(struct store_view *view, uint16_t partition, uint64_t commit, struct oms_buf *out);
-    /* Iterates a family between lower (inclusive) and upper (exclusive; absent: to the end). */
+    enum oms_status (*view_log_get)(struct store_view *view, uint16_t partition, uint64_t commit,
+                                    struct oms_buf *out);
+    /* Iterates a family between lower (inclusive) and upper (exclusive; absent: to the end). Stands at the
+     * first. The view must stay open as long as the iterator. */
     struct store_iter *(*iter_open)(struct store_view *view, enum store_family family, struct oms_str lower,
                                     struct oms_str upper);
-    /* The same over the log: partition's records from commit `from` on. Key of an item: 8 bytes commit, big endian. */
+    /* The same over the log: partition's records from commit `from` on. Key of an item: 8 bytes commit, big
+     * endian. */
     struct store_iter *(*log_iter_open)(struct store_view *view, uint16_t partition, uint64_t from);
-    void (*iter_seek)(struct store_iter *iter, struct oms_str key);      /* first at or after */
-    void (*iter_seek_last)(struct store_iter *iter, struct oms_str key); /* last at or before; absent: the last */
+    void (*iter_seek)(struct store_iter *iter, struct oms_str key); /* first at or after; absent: the first */
+    void (*iter_seek_last)(struct store_iter *iter,
+                           struct oms_str key); /* last at or before; absent: the last */
     void (*iter_next)(struct store_iter *iter);
     void (*iter_prev)(struct store_iter *iter);
     /* False at the end or on an error (then *status tells). Slices are valid until the next move. */
-    bool (*iter_item)(struct store_iter *iter, struct oms_str *key, struct oms_str *value, enum oms_status *status);
+    bool (*iter_item)(struct store_iter *iter, struct oms_str *key, struct oms_str *value,
+                      enum oms_status *status);
     void (*iter_close)(struct store_iter *iter);
     /* Bytes that can still be written below the folder. */
     enum oms_status (*free_bytes)(struct store_engine *engine, uint64_t *out);
     /* Numbers for /metrics, as "name value\n" lines without prefix. */
     void (*metrics)(struct store_engine *engine, struct oms_buf *out);
-    /* Closes; flushes derived families first when `clean`. */
+    /* Closes and frees the engine; flushes derived families first when `clean`, else leaves all as a crash
+     * would. */
     void (*close)(struct store_engine *engine, bool clean);
 };
 
@@ -86,14 +94,14 @@ struct store_engine {
 };
 
 struct store_rocksdb_config {
-    const char *folder;        /* made when missing; locked against a second process */
-    uint64_t cache_bytes;      /* block cache; 0: 256 MiB */
-    uint64_t memtable_bytes;   /* of the derived families together; 0: 128 MiB */
+    const char *folder;      /* made when missing; locked against a second process */
+    uint64_t cache_bytes;    /* block cache; 0: 256 MiB */
+    uint64_t memtable_bytes; /* of the derived families together; 0: 128 MiB */
 };
 
 /* Opens or makes the databases. `error` says in one line what is wrong with the folder, and which. */
-OMS_MUST_USE enum oms_status store_rocksdb_open(const struct store_rocksdb_config *config, struct store_engine **out,
-                                                struct oms_error *error);
+OMS_MUST_USE enum oms_status store_rocksdb_open(const struct store_rocksdb_config *config,
+                                                struct store_engine **out, struct oms_error *error);
 
 /* ---- the twin ---- */
 struct store_memory;
@@ -110,7 +118,17 @@ struct store_memory_faults {
     unsigned append_fails_lost; /* returns OMS_IO and the batch is gone */
     unsigned write_fails;
     uint64_t free_bytes; /* what free_bytes answers; UINT64_MAX: plenty */
+    unsigned flush_fails;
+    /* At a crash so many writes since the last flush survive, oldest first, as a flush in the background may
+     * have made them durable. Not counted down. */
+    unsigned crash_keeps_writes;
 };
 struct store_memory_faults *store_memory_faults(struct store_memory *memory);
+/* Flips a bit of a log record, as a failing disk does; false when there is no such record or byte. */
+bool store_memory_corrupt(struct store_memory *memory, uint16_t partition, uint64_t commit, size_t offset);
+/* Forgets a partition's records from commit `from` on, as a lost tail of the log does. */
+void store_memory_truncate(struct store_memory *memory, uint16_t partition, uint64_t from);
+/* All derived families forgotten, as if the state folder had been deleted; no view may be open. */
+void store_memory_drop_state(struct store_memory *memory);
 
 #endif

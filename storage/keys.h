@@ -8,7 +8,8 @@
 /* tenant (4) kind (1) key (16): an actor's key in STORE_STATE and the prefix of ASIDE and TIMELINE. */
 #define STORE_ADDRESS_KEY_SIZE 21
 
-static inline void store_address_key(const struct rt_address *address, unsigned char out[STORE_ADDRESS_KEY_SIZE])
+static inline void store_address_key(const struct rt_address *address,
+                                     unsigned char out[STORE_ADDRESS_KEY_SIZE])
 {
     oms_put_be32(out, address->tenant);
     out[4] = (unsigned char)address->kind;

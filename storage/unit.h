@@ -1,9 +1,10 @@
 /*
- * The unit of work: all that one accepted command did, as one record of the log, which is at once the commit, the
- * feed, the outbox, the audit trail and the memory of idempotency keys.
+ * The unit of work: all that one accepted command did, as one record of the log, which is at once the commit,
+ * the feed, the outbox, the audit trail and the memory of idempotency keys.
  *
- * A record is wire-tagged (runtime/base/wire.h) and ends in a CRC-32C. Storage reads its head (address, versions,
- * time); `meta` and `events` are bytes of the layer above. Its partition and commit number are the key.
+ * A record is wire-tagged (runtime/base/wire.h) and ends in a CRC-32C. Storage reads its head (address,
+ * versions, time); `meta` and `events` are bytes of the layer above. Its partition and commit number are the
+ * key.
  */
 #ifndef STORE_UNIT_H
 #define STORE_UNIT_H
@@ -16,12 +17,13 @@
 struct store_unit {
     struct rt_message message; /* message.to is the actor */
     uint64_t shard_seq;        /* 1, 2, … per shard: acknowledgements are "durable up to" */
-    uint64_t lsn;              /* 1, 2, … per process, set by the committer: reads wait for "applied up to" */
-    uint64_t commit;           /* set by the committer: without a gap per partition */
-    uint32_t version_from;     /* version before; 0 for a creation */
+    uint64_t lsn;          /* 1, 2, … per process, set by the committer: reads wait for "applied up to" */
+    uint64_t commit;       /* set by the committer: without a gap per partition */
+    uint32_t version_from; /* version before; 0 for a creation */
     uint32_t version_to;
     int64_t time_ms;
-    struct oms_buf record; /* memory kept for the next use of the node */
+    struct oms_buf record;        /* memory kept for the next use of the node */
+    struct store_unit *home_next; /* storage's own: units that go home together */
 };
 
 /* The partition of a tenant. */
@@ -31,7 +33,8 @@ uint16_t store_partition_of(uint32_t tenant);
 void store_unit_begin(struct store_unit *unit, const struct rt_address *actor, uint32_t version_from,
                       uint32_t version_to, int64_t time_ms);
 void store_unit_put_meta(struct store_unit *unit, struct oms_str meta);
-/* Nested writing of an event's bytes straight into the record: mark = begin_event(); write; end_event(mark). */
+/* Nested writing of an event's bytes straight into the record: mark = begin_event(); write; end_event(mark).
+ */
 size_t store_unit_begin_event(struct store_unit *unit);
 void store_unit_end_event(struct store_unit *unit, size_t mark);
 /* OMS_LIMIT when the record is over OMS_UNIT_BYTES_MAX. */
@@ -50,8 +53,14 @@ struct store_record {
     size_t event_count;
 };
 
-/* OMS_CORRUPT on a bad checksum or a truncated field. */
+/*
+ * OMS_CORRUPT on a bad checksum or a truncated field; also when the arena (reset by the caller) has no room
+ * for the table of events. meta is absent when none was put.
+ */
 OMS_MUST_USE enum oms_status store_record_decode(uint16_t partition, uint64_t commit, struct oms_str value,
                                                  struct oms_arena *arena, struct store_record *out);
+/* Only whose record it is, without checking the sum: for grouping before decoding. OMS_CORRUPT when it is
+ * absent. */
+OMS_MUST_USE enum oms_status store_record_peek(struct oms_str value, struct rt_address *out);
 
 #endif

@@ -1,0 +1,59 @@
+/*
+ * The fold: turns a window of log records into one atomic write of the derived families and their applied
+ * positions.
+ *
+ * The materialiser, recovery and verification all use this one, so that what runs, what replays and what is
+ * checked are the same function of the log. One owner, one thread.
+ */
+#ifndef STORE_FOLD_H
+#define STORE_FOLD_H
+
+#include "runtime/base/limits.h"
+#include "storage/store.h"
+#include "storage/writes.h"
+
+struct store_fold_item;
+
+struct store_fold {
+    struct store_engine *engine; /* borrowed: base states are read from it and the window is written to it */
+    const struct store_projector *projector;
+    uint64_t applied[OMS_PARTITIONS]; /* commit numbers up to which the engine holds the fold */
+    uint64_t writes_done;             /* derived keys written since init, for the numbers */
+    bool check_history; /* each actor's first version in a window must follow its stored timeline */
+
+    /* the window */
+    struct store_fold_item *items;
+    size_t count, cap;
+    uint64_t seen[OMS_PARTITIONS]; /* applied plus what is in the window */
+    struct store_writes writes;
+
+    /* kept from actor to actor and from window to window */
+    struct store_record *records;
+    size_t records_cap;
+    struct oms_arena decoded;
+    struct oms_arena scratch;
+    struct oms_buf base;
+    struct oms_buf run;
+};
+
+/* Reads the applied positions of the engine. OMS_CORRUPT when they do not decode or their format is unknown.
+ */
+OMS_MUST_USE enum oms_status store_fold_init(struct store_fold *fold, struct store_engine *engine,
+                                             const struct store_projector *projector,
+                                             struct oms_error *error);
+void store_fold_fini(struct store_fold *fold);
+/*
+ * Adds a record to the window; its bytes are borrowed until store_fold_run. OMS_CORRUPT when its commit
+ * number does not follow the partition's last.
+ */
+OMS_MUST_USE enum oms_status store_fold_add(struct store_fold *fold, uint16_t partition, uint64_t commit,
+                                            const struct rt_address *actor, struct oms_str value);
+/* Folds and writes the window and empties it. After a failure nothing of it was written and the fold is
+ * spent. */
+OMS_MUST_USE enum oms_status store_fold_run(struct store_fold *fold, struct oms_error *error);
+
+/* The applied position of a partition in `engine`: OMS_OK (0 when there is none) or OMS_IO, OMS_CORRUPT. */
+OMS_MUST_USE enum oms_status store_fold_applied(struct store_engine *engine, uint16_t partition,
+                                                uint64_t *out);
+
+#endif
