@@ -19,14 +19,11 @@ struct order_filter; /* parsed; lives in the arena */
 OMS_MUST_USE enum oms_status order_filter_parse(const struct oms_value *input, struct oms_arena *arena,
                                                 const struct order_filter **out, struct refusal_list *refusals);
 
-enum order_sort_field { ORDER_SORT_PLACED_AT, ORDER_SORT_DATE_CREATED, ORDER_SORT_DATE_MODIFIED };
-
 struct order_list_query {
     uint32_t tenant;
     const struct access *access; /* scopes of get_order narrow the list, and choose the driving index */
     const struct order_filter *filter;
-    enum order_sort_field sort;
-    bool descending;
+    bool descending; /* by placedAt, then id */
     bool backward;          /* last/before instead of first/after */
     unsigned limit;         /* 1 … OMS_PAGE_SIZE_MAX */
     struct oms_str cursor;  /* opaque; absent: from the edge. Refused by OMS_INVALID when it is not of this query */

@@ -1,0 +1,302 @@
+/*
+ * The tenant's feed: its partition of the log in commit order, filtered. Part of order_history.h.
+ *
+ * What an event alone can tell (type, command) is checked first; what needs the order as of the event (stage, vendor,
+ * the caller's scope) is asked of a few folds that move along with the walk, so that a page costs its own units and
+ * one fold per order in it.
+ */
+#include "actors/ids.h"
+#include "actors/order.h"
+#include "actors/order_codec.h"
+#include "actors/order_history.h"
+#include "actors/unit_meta.h"
+#include "runtime/base/limits.h"
+#include "runtime/base/wire.h"
+
+#define FEED_FOLDS 64
+
+struct order_event_filter {
+    uint64_t types;    /* bits of enum order_event_type; 0: all */
+    uint64_t commands; /* bits of enum order_command_type; 0: all */
+    unsigned stages;   /* bits; 0: all */
+    unsigned fulfillments, payments;
+    const struct oms_value *vendors, *customers; /* lists of strings; NULL: all */
+};
+
+/* ---- the filter ---- */
+
+static const struct oms_value *list_of(const struct oms_value *input, const char *name)
+{
+    const struct oms_value *list = input ? oms_value_get_set(input, name) : NULL;
+    return list && list->kind == OMS_VALUE_LIST && list->list.count ? list : NULL;
+}
+
+/* The bits of a list of words; unknown words cannot come here through the schema, and are refused all the same. */
+static uint64_t bits_of(const struct oms_value *input, const char *name, unsigned (*number)(struct oms_str word),
+                        struct refusal_list *refusals)
+{
+    const struct oms_value *list = list_of(input, name);
+    uint64_t bits = 0;
+    for (size_t i = 0; list && i < list->list.count; i++) {
+        unsigned n = number(list->list.items[i].text);
+        if (n == UINT32_MAX)
+            refusal_add(refusals, REFUSAL_INVALID, refusal_field(refusals, "filter.%s.%zu", name, i),
+                        "%.*s is not known here", OMS_STR_ARG(list->list.items[i].text));
+        else
+            bits |= UINT64_C(1) << n;
+    }
+    return bits;
+}
+
+static unsigned type_number(struct oms_str word)
+{
+    enum order_event_type type = order_event_parse(word);
+    return type == ORDER_EVENT_NONE ? UINT32_MAX : (unsigned)type;
+}
+
+static unsigned command_number(struct oms_str word)
+{
+    enum order_command_type type = order_command_parse(word);
+    return type == ORDER_COMMAND_NONE ? UINT32_MAX : (unsigned)type;
+}
+
+static unsigned stage_number(struct oms_str word)
+{
+    enum order_stage stage;
+    return order_stage_parse(word, &stage) ? (unsigned)stage : UINT32_MAX;
+}
+
+static unsigned fulfillment_number(struct oms_str word)
+{
+    enum order_fulfillment_status status;
+    return order_fulfillment_status_parse(word, &status) ? (unsigned)status : UINT32_MAX;
+}
+
+static unsigned payment_number(struct oms_str word)
+{
+    enum order_payment_status status;
+    return order_payment_status_parse(word, &status) ? (unsigned)status : UINT32_MAX;
+}
+
+enum oms_status order_event_filter_parse(const struct oms_value *input, struct oms_arena *arena,
+                                         const struct order_event_filter **out, struct refusal_list *refusals)
+{
+    struct order_event_filter *filter = OMS_ARENA_NEW(arena, struct order_event_filter);
+    size_t before = refusals->count;
+    if (!filter)
+        return OMS_LIMIT;
+    filter->types = bits_of(input, "types", type_number, refusals);
+    filter->commands = bits_of(input, "commands", command_number, refusals);
+    filter->stages = (unsigned)bits_of(input, "stages", stage_number, refusals);
+    filter->fulfillments = (unsigned)bits_of(input, "fulfillmentStatuses", fulfillment_number, refusals);
+    filter->payments = (unsigned)bits_of(input, "paymentStatuses", payment_number, refusals);
+    filter->vendors = list_of(input, "vendorIds");
+    filter->customers = list_of(input, "customerIds");
+    *out = filter;
+    return refusals->count == before ? OMS_OK : OMS_INVALID;
+}
+
+static bool wants_order(const struct order_event_filter *filter)
+{
+    return filter && (filter->stages || filter->fulfillments || filter->payments || filter->vendors || filter->customers);
+}
+
+static bool in_list(const struct oms_value *list, struct oms_str text)
+{
+    for (size_t i = 0; i < list->list.count; i++)
+        if (oms_str_eq(list->list.items[i].text, text))
+            return true;
+    return false;
+}
+
+static bool matches_event(const struct order_event_filter *filter, enum order_event_type type,
+                          enum order_command_type command)
+{
+    return !filter || ((!filter->types || (filter->types >> type & 1)) &&
+                       (!filter->commands || (filter->commands >> command & 1)));
+}
+
+static bool matches_order(const struct order_event_filter *filter, const struct order *order)
+{
+    if (!filter)
+        return true;
+    if ((filter->stages && !(filter->stages >> order->stage & 1)) ||
+        (filter->fulfillments && !(filter->fulfillments >> order->fulfillment & 1)) ||
+        (filter->payments && !(filter->payments >> order->payment & 1)) ||
+        (filter->customers && !in_list(filter->customers, order->customer.customer_id)))
+        return false;
+    if (!filter->vendors)
+        return true;
+    for (size_t i = 0; i < order->line_count; i++)
+        if (in_list(filter->vendors, order->lines[i].vendor.id))
+            return true;
+    return false;
+}
+
+/* ---- folds that move along ---- */
+
+struct feed_fold {
+    unsigned char id[16];
+    struct order *order;
+    uint64_t used; /* examined units at its last use: the smallest one is replaced */
+};
+
+struct feed {
+    struct store_engine *engine;
+    struct store_view *view;
+    const struct access *access;
+    const struct order_event_filter *filter;
+    struct feed_fold folds[FEED_FOLDS];
+    uint64_t clock;
+};
+
+static enum oms_status apply_record(struct order *order, const struct store_record *record,
+                                    const struct order_event_meta *first, struct oms_arena *scratch)
+{
+    struct order_event_meta meta = *first;
+    enum oms_status status = OMS_OK;
+    for (size_t i = 0; status == OMS_OK && i < record->event_count; i++, meta.sequence++) {
+        struct order_event event;
+        status = order_event_decode(record->events[i], scratch, &event);
+        if (status == OMS_OK)
+            order_apply(order, &event, &meta);
+    }
+    return status;
+}
+
+/* The order after this unit: a kept fold moved on, or a fold from the beginning. */
+static enum oms_status fold_at(struct feed *feed, const struct store_record *record,
+                               const struct order_event_meta *meta, struct oms_arena *scratch, const struct order **out)
+{
+    struct feed_fold *slot = &feed->folds[0];
+    feed->clock++;
+    for (size_t i = 0; i < FEED_FOLDS; i++) {
+        struct feed_fold *fold = &feed->folds[i];
+        if (fold->order && memcmp(fold->id, record->actor.key, 16) == 0) {
+            fold->used = feed->clock;
+            *out = fold->order;
+            return apply_record(fold->order, record, meta, scratch);
+        }
+        if (fold->used < slot->used)
+            slot = fold;
+    }
+    order_destroy(slot->order);
+    slot->order = NULL;
+    memcpy(slot->id, record->actor.key, 16);
+    slot->used = feed->clock;
+    enum oms_status status = order_history_at_event(feed->engine, feed->view, &record->actor, record->commit,
+                                                    UINT32_MAX, &slot->order);
+    *out = slot->order;
+    /* The log is ahead of the timeline for units younger than this read: the page ends before them. */
+    if (status == OMS_NOT_FOUND || (status == OMS_OK && slot->order->version < record->version_to))
+        status = OMS_BUSY;
+    return status;
+}
+
+static bool reaches(const struct access *access, const struct order *order)
+{
+    struct access_order on;
+    struct order_context context = {.principal = &(struct principal){.kind = PRINCIPAL_USER}, .access = access};
+    return order_access(order, &context, PERMISSION_GET_ORDER, &on);
+}
+
+/* ---- the walk ---- */
+
+/* Adds the events of one record that match; *full when the page has no room for the next one. */
+static enum oms_status add_record(struct feed *feed, const struct store_record *seen, uint64_t after_commit,
+                                  unsigned after_ordinal, unsigned limit, struct oms_str value, struct oms_arena *arena,
+                                  struct oms_arena *scratch, struct order_history_page *page)
+{
+    struct order_event_meta meta;
+    struct store_record record;
+    const struct order *order = NULL;
+    enum oms_status status = unit_meta_read(seen, &meta);
+    if (status != OMS_OK)
+        return status;
+    if (!access_unscoped(feed->access, PERMISSION_GET_ORDER) || wants_order(feed->filter)) {
+        status = fold_at(feed, seen, &meta, scratch, &order);
+        if (status != OMS_OK || !matches_order(feed->filter, order) || !reaches(feed->access, order))
+            return status;
+    }
+    bool kept = false;
+    for (size_t i = 0; i < seen->event_count; i++) {
+        struct order_event event;
+        if (seen->commit == after_commit && i <= after_ordinal)
+            continue;
+        status = order_event_decode(seen->events[i], scratch, &event);
+        if (status != OMS_OK)
+            return status;
+        if (!matches_event(feed->filter, event.type, meta.command))
+            continue;
+        if (page->count == limit) {
+            page->has_next = true;
+            return OMS_OK;
+        }
+        if (!kept) {
+            struct oms_str copy = oms_str_copy(arena, value);
+            status = oms_str_present(copy)
+                         ? store_record_decode(seen->partition, seen->commit, copy, arena, &record)
+                         : OMS_LIMIT;
+            if (status == OMS_OK)
+                status = unit_meta_read(&record, &meta);
+            if (status != OMS_OK)
+                return status;
+            kept = true;
+        }
+        struct order_history_event *out = &page->items[page->count++];
+        memcpy(out->order_id, record.actor.key, sizeof(out->order_id));
+        out->commit = record.commit;
+        out->ordinal = (unsigned)i;
+        out->meta = meta;
+        out->meta.sequence += i;
+        status = order_event_decode(record.events[i], arena, &out->event);
+        if (status != OMS_OK)
+            return status;
+        page->end_commit = out->commit;
+        page->end_ordinal = out->ordinal;
+    }
+    return OMS_OK;
+}
+
+enum oms_status order_history_feed(struct store_engine *engine, struct store_view *view, uint32_t tenant,
+                                   const struct access *access, const struct order_event_filter *filter,
+                                   uint64_t after_commit, unsigned after_ordinal, unsigned limit,
+                                   struct oms_arena *arena, struct order_history_page *page)
+{
+    struct feed feed = {.engine = engine, .view = view, .access = access, .filter = filter};
+    struct oms_arena scratch;
+    struct oms_str key, value;
+    enum oms_status status = OMS_OK;
+    uint16_t partition = store_partition_of(tenant);
+    *page = (struct order_history_page){.end_commit = after_commit, .end_ordinal = after_ordinal};
+    page->items = oms_arena_calloc(arena, limit, sizeof(page->items[0]));
+    if (!page->items)
+        return OMS_LIMIT;
+    oms_arena_init(&scratch, 64u << 10, OMS_REQUEST_ARENA_BYTES_MAX);
+    struct store_iter *iter = engine->ops->log_iter_open(view, partition, after_commit ? after_commit : 1);
+    while (status == OMS_OK && !page->has_next && engine->ops->iter_item(iter, &key, &value, &status)) {
+        struct store_record record;
+        uint64_t commit = oms_get_be64((const unsigned char *)key.data);
+        if (page->examined++ >= OMS_LIST_EXAMINED_MAX) {
+            page->has_next = true;
+            break;
+        }
+        oms_arena_reset(&scratch);
+        status = store_record_decode(partition, commit, value, &scratch, &record);
+        if (status == OMS_OK && record.actor.tenant == tenant && record.actor.kind == RT_ACTOR_ORDER)
+            status = add_record(&feed, &record, after_commit, after_ordinal, limit, value, arena, &scratch, page);
+        if (status == OMS_BUSY) {
+            status = OMS_OK;
+            page->has_next = true;
+        } else if (status == OMS_OK && !page->has_next) {
+            page->end_commit = commit;
+            page->end_ordinal = record.event_count ? (unsigned)record.event_count - 1 : 0;
+        }
+        engine->ops->iter_next(iter);
+    }
+    engine->ops->iter_close(iter);
+    for (size_t i = 0; i < FEED_FOLDS; i++)
+        order_destroy(feed.folds[i].order);
+    oms_arena_fini(&scratch);
+    return status;
+}
