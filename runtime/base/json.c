@@ -7,6 +7,9 @@
  * nothing else but decoded strings. The stack starts on the C stack, and grows on the heap up to the arena's
  * own maximum.
  *
+ * The place in the text is passed and returned, not kept in the parser: it must live in a register, since
+ * every byte depends on it. A function that fails returns NULL and has filled the fault.
+ *
  * Strings are scanned 16 bytes at a time with SSE2, else 8; a string without escapes is borrowed, and only
  * one with a byte over 0x7f is validated as UTF-8.
  *
@@ -17,81 +20,28 @@
  */
 #include "runtime/base/json.h"
 
+#include <stdlib.h>
+
 #include "runtime/base/alloc.h"
 #include "runtime/base/arena.h"
 #include "runtime/base/assert.h"
 #include "runtime/base/buf.h"
+#include "runtime/base/json_scan.h"
 #include "runtime/base/utf8.h"
 
-#include <stdlib.h>
-
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
-
-#define SLOTS_INLINE     64
-#define NAMES_LINEAR     64 /* names of one object that are compared one by one */
-#define NO_PARENT        SIZE_MAX
-#define EVERY_BYTE(byte) (UINT64_C(0x0101010101010101) * (byte))
-
-/* ---- scanning ---- */
-
-/*
- * The length of the run at `s` that needs no look: no quote, no backslash, no control character. `*high`
- * collects whether a byte of it is over 0x7f.
- */
-static inline size_t plain_run(const char *s, size_t len, unsigned *high)
-{
-    size_t i = 0;
-#ifdef __SSE2__
-    const __m128i quote = _mm_set1_epi8('"');
-    const __m128i backslash = _mm_set1_epi8('\\');
-    const __m128i control = _mm_set1_epi8(0x1f);
-    for (; len - i >= 16; i += 16) {
-        __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)(s + i));
-        __m128i stops = _mm_or_si128(_mm_cmpeq_epi8(bytes, quote), _mm_cmpeq_epi8(bytes, backslash));
-        stops = _mm_or_si128(stops, _mm_cmpeq_epi8(_mm_min_epu8(bytes, control), bytes));
-        unsigned stop_mask = (unsigned)_mm_movemask_epi8(stops);
-        unsigned high_mask = (unsigned)_mm_movemask_epi8(bytes);
-        if (stop_mask) {
-            unsigned before = (unsigned)__builtin_ctz(stop_mask);
-            *high |= high_mask & ((1u << before) - 1);
-            return i + before;
-        }
-        *high |= high_mask;
-    }
-#endif
-    for (; len - i >= 8; i += 8) {
-        uint64_t word;
-        memcpy(&word, s + i, 8);
-        uint64_t quotes = word ^ EVERY_BYTE('"');
-        uint64_t backslashes = word ^ EVERY_BYTE('\\');
-        /* Per byte, x - 1 & ~x has its top bit set for x = 0; and x - 0x20 & ~x for x < 0x20. */
-        uint64_t stops = ((quotes - EVERY_BYTE(1)) & ~quotes) |
-                         ((backslashes - EVERY_BYTE(1)) & ~backslashes) | ((word - EVERY_BYTE(0x20)) & ~word);
-        if (stops & EVERY_BYTE(0x80))
-            break;
-        *high |= (word & EVERY_BYTE(0x80)) != 0;
-    }
-    for (; i < len; i++) {
-        unsigned char c = (unsigned char)s[i];
-        if (c == '"' || c == '\\' || c < 0x20)
-            break;
-        *high |= c & 0x80;
-    }
-    return i;
-}
+#define SLOTS_INLINE 64
+#define NAMES_LINEAR 64 /* names of one object that are compared one by one */
+#define NO_PARENT    SIZE_MAX
 
 /* ---- the parser ---- */
 
 struct slot {
     struct oms_field field; /* of an open container, `count` is the slot of its parent */
-    const char *at;         /* where the name stands in the text, or the value when it has none */
+    const char *at;         /* where the name stands in the text; unset in a list */
     uint64_t seen;          /* of an open object: the set of its names' small hashes */
 };
 
 struct parser {
-    const char *at;
     const char *end;
     struct oms_arena *arena;
     struct slot *slots;
@@ -102,31 +52,32 @@ struct parser {
     unsigned depth_max;
     enum oms_status status;
     const char *message;
-    const char *fault;   /* where */
-    struct oms_str name; /* of the value that comes next, in an object */
-    const char *name_at;
+    const char *fault; /* where */
     struct slot inline_slots[SLOTS_INLINE];
 };
 
+/* What comes next: a value, a name and its value, or what stands behind a value. */
 enum step { STEP_VALUE, STEP_NAME, STEP_AFTER, STEP_DONE };
 
-static enum step fail(struct parser *p, enum oms_status status, const char *at, const char *message)
+static __attribute__((noinline)) const char *fail(struct parser *p, enum oms_status status, const char *at,
+                                                  const char *message)
 {
     p->status = status;
     p->fault = at;
     p->message = message;
-    return STEP_DONE;
+    return NULL;
 }
 
-static enum step fail_memory(struct parser *p)
+static const char *fail_memory(struct parser *p, const char *at)
 {
-    return fail(p, OMS_LIMIT, p->at, "the text needs more memory than a request may have");
+    return fail(p, OMS_LIMIT, at, "the text needs more memory than a request may have");
 }
 
-static inline void skip_space(struct parser *p)
+static inline const char *skip_space(const char *at, const char *end)
 {
-    while (p->at < p->end && (*p->at == ' ' || *p->at == '\n' || *p->at == '\r' || *p->at == '\t'))
-        p->at++;
+    while (at < end && (unsigned char)*at <= ' ' && (*at == ' ' || *at == '\n' || *at == '\r' || *at == '\t'))
+        at++;
+    return at;
 }
 
 static __attribute__((noinline)) bool slots_grow(struct parser *p)
@@ -144,16 +95,12 @@ static __attribute__((noinline)) bool slots_grow(struct parser *p)
     return true;
 }
 
-/* A slot for the value that starts at p->at; NULL when there may be no more. */
-static inline struct slot *slot_push(struct parser *p, enum oms_value_kind kind)
+/* A slot for the next value; NULL when there may be no more. It moves with the next push. */
+static inline struct slot *slot_push(struct parser *p)
 {
-    if (p->slot_count == p->slot_cap && !slots_grow(p))
+    if (__builtin_expect(p->slot_count == p->slot_cap, 0) && !slots_grow(p))
         return NULL;
-    struct slot *slot = &p->slots[p->slot_count++];
-    slot->field.name = p->name;
-    slot->at = p->name_at;
-    slot->field.value.kind = kind;
-    return slot;
+    return &p->slots[p->slot_count++];
 }
 
 /* ---- strings ---- */
@@ -222,12 +169,12 @@ static bool decode_escapes(struct parser *p, struct oms_str raw, struct oms_str 
     char *text = oms_arena_alloc(p->arena, raw.len);
     size_t len = 0;
     if (!text) {
-        fail_memory(p);
+        fail_memory(p, at);
         return false;
     }
     while (at < end) {
         unsigned high = 0;
-        size_t run = plain_run(at, (size_t)(end - at), &high);
+        size_t run = oms_json_plain_run(at, (size_t)(end - at), &high);
         memcpy(text + len, at, run);
         len += run;
         at += run;
@@ -257,45 +204,60 @@ static bool decode_escapes(struct parser *p, struct oms_str raw, struct oms_str 
     return true;
 }
 
-/* Reads the string whose opening quote is at p->at. */
-static inline bool parse_string(struct parser *p, struct oms_str *out)
+/* Reads the string whose first byte is at `start`, behind the opening quote. Returns the place behind the
+ * closing one. */
+static __attribute__((noinline)) const char *parse_any_string(struct parser *p, const char *start,
+                                                              struct oms_str *out)
 {
-    const char *start = p->at + 1;
     const char *at = start;
     unsigned high = 0;
     bool escapes = false;
     for (;;) {
-        at += plain_run(at, (size_t)(p->end - at), &high);
-        if (at == p->end) {
-            fail(p, OMS_INVALID, p->at, "unterminated string");
-            return false;
-        }
+        at += oms_json_plain_run(at, (size_t)(p->end - at), &high);
+        if (at == p->end)
+            return fail(p, OMS_INVALID, start - 1, "unterminated string");
         if (*at == '"')
             break;
-        if (*at != '\\') {
-            fail(p, OMS_INVALID, at, "control character in a string: it must be escaped");
-            return false;
-        }
+        if (*at != '\\')
+            return fail(p, OMS_INVALID, at, "control character in a string: it must be escaped");
         escapes = true;
-        /* The escaped byte is stepped over as well: it may be a quote. A byte that may not follow is found
-         * later. */
-        if (p->end - at < 2 || (unsigned char)at[1] < 0x20 || (unsigned char)at[1] > 0x7f) {
-            fail(p, OMS_INVALID, at, "unknown escape in a string");
-            return false;
-        }
+        /* The escaped byte is stepped over as well: it may be a quote. Which one it is comes with decoding.
+         */
+        if (p->end - at < 2 || (unsigned char)at[1] < 0x20 || (unsigned char)at[1] > 0x7f)
+            return fail(p, OMS_INVALID, at, "unknown escape in a string");
         at += 2;
     }
     struct oms_str raw = {start, (size_t)(at - start)};
-    if (__builtin_expect(high != 0, 0)) {
+    if (high) {
         size_t valid = oms_utf8_valid_prefix(raw);
-        if (valid != raw.len) {
-            fail(p, OMS_INVALID, start + valid, "invalid UTF-8");
-            return false;
+        if (valid != raw.len)
+            return fail(p, OMS_INVALID, start + valid, "invalid UTF-8");
+    }
+    *out = raw;
+    if (escapes && !decode_escapes(p, raw, out))
+        return NULL;
+    return at + 1;
+}
+
+/* Most strings end within 16 bytes and are plain ASCII: these take one look. */
+static inline const char *parse_string(struct parser *p, const char *start, struct oms_str *out)
+{
+#ifdef __SSE2__
+    if (__builtin_expect(p->end - start >= 16, 1)) {
+        __m128i bytes = oms_json_load16(start);
+        unsigned stop_mask = (unsigned)_mm_movemask_epi8(oms_json_vector_stops(bytes));
+        unsigned high_mask = (unsigned)_mm_movemask_epi8(bytes);
+        unsigned lowest = stop_mask & -stop_mask;
+        if (stop_mask && !(high_mask & (lowest - 1))) {
+            unsigned len = (unsigned)__builtin_ctz(stop_mask);
+            if (start[len] == '"') {
+                *out = (struct oms_str){start, len};
+                return start + len + 1;
+            }
         }
     }
-    p->at = at + 1;
-    *out = raw;
-    return !escapes || decode_escapes(p, raw, out);
+#endif
+    return parse_any_string(p, start, out);
 }
 
 /* ---- numbers and words ---- */
@@ -307,88 +269,80 @@ static inline const char *skip_digits(const char *at, const char *end)
     return at;
 }
 
-/* The end of the number at p->at by the grammar of RFC 8259 section 6, or NULL. */
-static const char *number_end(struct parser *p)
+/* The end of the number at `at` by the grammar of RFC 8259 section 6, or NULL. */
+static const char *number_end(const char *at, const char *end)
 {
-    const char *at = p->at + (*p->at == '-');
+    at += *at == '-';
     const char *digits = at;
-    at = skip_digits(at, p->end);
+    at = skip_digits(at, end);
     if (at == digits || (*digits == '0' && at - digits > 1))
         return NULL;
-    if (at < p->end && *at == '.') {
+    if (at < end && *at == '.') {
         digits = ++at;
-        at = skip_digits(at, p->end);
+        at = skip_digits(at, end);
         if (at == digits)
             return NULL;
     }
-    if (at < p->end && (*at | 0x20) == 'e') {
+    if (at < end && (*at | 0x20) == 'e') {
         at++;
-        if (at < p->end && (*at == '+' || *at == '-'))
+        if (at < end && (*at == '+' || *at == '-'))
             at++;
         digits = at;
-        at = skip_digits(at, p->end);
+        at = skip_digits(at, end);
         if (at == digits)
             return NULL;
     }
     return at;
 }
 
-static enum step parse_number(struct parser *p)
+static const char *parse_number(struct parser *p, const char *at, struct oms_value *out)
 {
-    const char *end = number_end(p);
+    const char *end = number_end(at, p->end);
     if (!end)
-        return fail(p, OMS_INVALID, p->at, "malformed number");
-    struct slot *slot = slot_push(p, OMS_VALUE_NUMBER);
-    if (!slot)
-        return fail_memory(p);
-    slot->field.value.text = oms_str_make(p->at, (size_t)(end - p->at));
-    p->at = end;
-    return STEP_AFTER;
+        return fail(p, OMS_INVALID, at, "malformed number");
+    out->kind = OMS_VALUE_NUMBER;
+    out->text = oms_str_make(at, (size_t)(end - at));
+    return end;
 }
 
-static enum step parse_word(struct parser *p)
+static const char *parse_word(struct parser *p, const char *at, struct oms_value *out)
 {
-    struct oms_str rest = {p->at, (size_t)(p->end - p->at)};
-    struct oms_value value = {.kind = OMS_VALUE_BOOL};
-    size_t len = 4;
+    struct oms_str rest = {at, (size_t)(p->end - at)};
+    out->kind = OMS_VALUE_BOOL;
     if (oms_str_starts(rest, OMS_STR("true"))) {
-        value.boolean = true;
-    } else if (oms_str_starts(rest, OMS_STR("false"))) {
-        len = 5;
-    } else if (oms_str_starts(rest, OMS_STR("null"))) {
-        value.kind = OMS_VALUE_NULL;
-    } else {
-        return fail(p, OMS_INVALID, p->at, "expected a value");
+        out->boolean = true;
+        return at + 4;
     }
-    struct slot *slot = slot_push(p, value.kind);
-    if (!slot)
-        return fail_memory(p);
-    slot->field.value = value;
-    p->at += len;
-    return STEP_AFTER;
+    if (oms_str_starts(rest, OMS_STR("false"))) {
+        out->boolean = false;
+        return at + 5;
+    }
+    if (oms_str_starts(rest, OMS_STR("null"))) {
+        out->kind = OMS_VALUE_NULL;
+        return at + 4;
+    }
+    return fail(p, OMS_INVALID, at, "expected a value");
 }
 
 /* ---- containers ---- */
 
-/* Opens the list or object whose bracket is at p->at. */
-static enum step container_open(struct parser *p, enum oms_value_kind kind)
+/* Makes the newest slot the list or object whose bracket is at `at`. */
+static const char *container_open(struct parser *p, const char *at, enum oms_value_kind kind, enum step *next)
 {
+    struct slot *slot = &p->slots[p->slot_count - 1];
     if (p->depth == p->depth_max)
-        return fail(p, OMS_LIMIT, p->at, "nested too deeply");
-    struct slot *slot = slot_push(p, kind);
-    if (!slot)
-        return fail_memory(p);
+        return fail(p, OMS_LIMIT, at, "nested too deeply");
+    slot->field.value.kind = kind;
     slot->field.value.list.items = NULL;
     slot->field.value.list.count = p->open;
     slot->seen = 0;
     p->open = p->slot_count - 1;
     p->depth++;
-    p->at++;
-    p->name = OMS_STR_NONE;
-    skip_space(p);
-    if (p->at < p->end && *p->at == (kind == OMS_VALUE_OBJECT ? '}' : ']'))
-        return STEP_AFTER;
-    return kind == OMS_VALUE_OBJECT ? STEP_NAME : STEP_VALUE;
+    at = skip_space(at + 1, p->end);
+    bool is_object = kind == OMS_VALUE_OBJECT;
+    bool is_empty = at < p->end && *at == (is_object ? '}' : ']');
+    *next = is_empty ? STEP_AFTER : is_object ? STEP_NAME : STEP_VALUE;
+    return at;
 }
 
 static int compare_names(const void *a, const void *b)
@@ -442,8 +396,8 @@ static bool list_close(struct parser *p, struct oms_value *value, const struct s
     return true;
 }
 
-/* Closes the innermost container, whose closing bracket is at p->at. */
-static enum step container_close(struct parser *p)
+/* Closes the innermost container, whose closing bracket is at `at`. */
+static const char *container_close(struct parser *p, const char *at)
 {
     struct slot *slot = &p->slots[p->open];
     const struct slot *children = slot + 1;
@@ -460,13 +414,12 @@ static enum step container_close(struct parser *p)
         bool made = value->kind == OMS_VALUE_OBJECT ? object_close(p, value, children, count)
                                                     : list_close(p, value, children, count);
         if (!made)
-            return fail_memory(p);
+            return fail_memory(p, at);
     }
     p->slot_count = p->open + 1;
     p->open = parent;
     p->depth--;
-    p->at++;
-    return STEP_AFTER;
+    return at + 1;
 }
 
 static inline unsigned name_hash(struct oms_str name)
@@ -479,54 +432,56 @@ static inline unsigned name_hash(struct oms_str name)
     return (first * 5 + middle * 3 + last + (unsigned)name.len * 7) & 63;
 }
 
-/* Whether the open object, while it is small, has the name already. */
+/* Whether the open object, while it is small, has the name of its newest slot already. */
 static inline bool name_repeats(struct parser *p, struct oms_str name)
 {
     struct slot *object = &p->slots[p->open];
+    const struct slot *newest = &p->slots[p->slot_count - 1];
     uint64_t bit = UINT64_C(1) << name_hash(name);
     bool perhaps = object->seen & bit;
     object->seen |= bit;
-    if (__builtin_expect(!perhaps, 1) || p->slot_count - p->open > NAMES_LINEAR)
+    if (__builtin_expect(!perhaps, 1) || newest - object > NAMES_LINEAR)
         return false;
-    for (size_t i = p->open + 1; i < p->slot_count; i++)
-        if (oms_str_eq(p->slots[i].field.name, name))
+    for (const struct slot *earlier = object + 1; earlier < newest; earlier++)
+        if (oms_str_eq(earlier->field.name, name))
             return true;
     return false;
 }
 
-static enum step parse_name(struct parser *p)
+/* Reads a name and its colon into the newest slot. */
+static inline const char *parse_name(struct parser *p, const char *at, struct slot *slot)
 {
-    skip_space(p);
-    if (p->at == p->end || *p->at != '"')
-        return fail(p, OMS_INVALID, p->at, "expected a name in double quotes");
-    p->name_at = p->at;
-    if (!parse_string(p, &p->name))
-        return STEP_DONE;
-    if (name_repeats(p, p->name))
-        return fail(p, OMS_INVALID, p->name_at, "duplicate name in an object");
-    skip_space(p);
-    if (p->at == p->end || *p->at != ':')
-        return fail(p, OMS_INVALID, p->at, "expected ':'");
-    p->at++;
-    return STEP_VALUE;
+    at = skip_space(at, p->end);
+    if (__builtin_expect(at == p->end || *at != '"', 0))
+        return fail(p, OMS_INVALID, at, "expected a name in double quotes");
+    slot->at = at;
+    at = parse_string(p, at + 1, &slot->field.name);
+    if (__builtin_expect(!at, 0))
+        return NULL;
+    if (__builtin_expect(name_repeats(p, slot->field.name), 0))
+        return fail(p, OMS_INVALID, slot->at, "duplicate name in an object");
+    at = skip_space(at, p->end);
+    if (__builtin_expect(at == p->end || *at != ':', 0))
+        return fail(p, OMS_INVALID, at, "expected ':'");
+    return at + 1;
 }
 
-static inline enum step parse_value(struct parser *p)
+/* Reads a scalar into `out`, the newest slot's value, or opens a container there. */
+static inline const char *parse_value(struct parser *p, const char *at, struct oms_value *out,
+                                      enum step *next)
 {
-    skip_space(p);
-    if (p->at == p->end)
-        return fail(p, OMS_INVALID, p->at, "expected a value");
-    switch (*p->at) {
-    case '"': {
-        struct slot *slot = slot_push(p, OMS_VALUE_STRING);
-        if (!slot)
-            return fail_memory(p);
-        return parse_string(p, &slot->field.value.text) ? STEP_AFTER : STEP_DONE;
-    }
+    at = skip_space(at, p->end);
+    if (at == p->end)
+        return fail(p, OMS_INVALID, at, "expected a value");
+    *next = STEP_AFTER;
+    switch (*at) {
+    case '"':
+        out->kind = OMS_VALUE_STRING;
+        return parse_string(p, at + 1, &out->text);
     case '{':
-        return container_open(p, OMS_VALUE_OBJECT);
+        return container_open(p, at, OMS_VALUE_OBJECT, next);
     case '[':
-        return container_open(p, OMS_VALUE_LIST);
+        return container_open(p, at, OMS_VALUE_LIST, next);
     case '-':
     case '0':
     case '1':
@@ -538,28 +493,54 @@ static inline enum step parse_value(struct parser *p)
     case '7':
     case '8':
     case '9':
-        return parse_number(p);
+        return parse_number(p, at, out);
     default:
-        return parse_word(p);
+        return parse_word(p, at, out);
     }
 }
 
 /* Behind a value, or at the bracket that closes an empty container. */
-static inline enum step parse_after(struct parser *p)
+static inline const char *parse_after(struct parser *p, const char *at, enum step *next)
 {
-    skip_space(p);
-    if (p->open == NO_PARENT)
-        return p->at == p->end ? STEP_DONE : fail(p, OMS_INVALID, p->at, "unexpected text after the value");
-    bool is_object = p->slots[p->open].field.value.kind == OMS_VALUE_OBJECT;
-    if (p->at < p->end) {
-        if (*p->at == ',') {
-            p->at++;
-            return is_object ? STEP_NAME : STEP_VALUE;
-        }
-        if (*p->at == (is_object ? '}' : ']'))
-            return container_close(p);
+    at = skip_space(at, p->end);
+    if (p->open == NO_PARENT) {
+        *next = STEP_DONE;
+        return at == p->end ? at : fail(p, OMS_INVALID, at, "unexpected text after the value");
     }
-    return fail(p, OMS_INVALID, p->at, is_object ? "expected ',' or '}'" : "expected ',' or ']'");
+    bool is_object = p->slots[p->open].field.value.kind == OMS_VALUE_OBJECT;
+    if (at < p->end) {
+        if (*at == ',') {
+            *next = is_object ? STEP_NAME : STEP_VALUE;
+            return at + 1;
+        }
+        *next = STEP_AFTER;
+        if (*at == (is_object ? '}' : ']'))
+            return container_close(p, at);
+    }
+    return fail(p, OMS_INVALID, at, is_object ? "expected ',' or '}'" : "expected ',' or ']'");
+}
+
+static const char *parse(struct parser *p, const char *at)
+{
+    enum step next = STEP_VALUE;
+    while (next != STEP_DONE) {
+        if (next != STEP_AFTER) {
+            struct slot *slot = slot_push(p);
+            if (!slot)
+                return fail_memory(p, at);
+            if (next == STEP_NAME && !(at = parse_name(p, at, slot)))
+                return NULL;
+            at = parse_value(p, at, &slot->field.value, &next);
+            if (!at)
+                return NULL;
+            if (next != STEP_AFTER)
+                continue;
+        }
+        at = parse_after(p, at, &next);
+        if (!at)
+            return NULL;
+    }
+    return at;
 }
 
 static void locate(struct oms_str text, const struct parser *p, struct oms_json_error *error)
@@ -580,8 +561,7 @@ static void locate(struct oms_str text, const struct parser *p, struct oms_json_
 enum oms_status oms_json_parse(struct oms_str text, unsigned depth_max, struct oms_arena *arena,
                                struct oms_value *out, struct oms_json_error *error)
 {
-    struct parser p;
-    p.at = text.data;
+    struct parser p; /* not cleared: most of it is slots */
     p.end = text.len ? text.data + text.len : text.data;
     p.arena = arena;
     p.slots = p.inline_slots;
@@ -591,26 +571,10 @@ enum oms_status oms_json_parse(struct oms_str text, unsigned depth_max, struct o
     p.depth = 0;
     p.depth_max = depth_max;
     p.status = OMS_OK;
-    p.name = OMS_STR_NONE;
-    p.name_at = NULL;
-    enum step step = STEP_VALUE;
     if (oms_str_starts(text, OMS_STR("\xef\xbb\xbf")))
-        step = fail(&p, OMS_INVALID, p.at, "a byte order mark is not allowed");
-    while (step != STEP_DONE) {
-        switch (step) {
-        case STEP_VALUE:
-            step = parse_value(&p);
-            break;
-        case STEP_NAME:
-            step = parse_name(&p);
-            break;
-        case STEP_AFTER:
-            step = parse_after(&p);
-            break;
-        case STEP_DONE:
-            break;
-        }
-    }
+        fail(&p, OMS_INVALID, text.data, "a byte order mark is not allowed");
+    else
+        parse(&p, text.data);
     if (p.status == OMS_OK) {
         OMS_ASSERT(p.slot_count == 1 && p.depth == 0);
         *out = p.slots[0].field.value;
@@ -655,16 +619,43 @@ static void write_escape(struct oms_buf *out, unsigned char c)
     oms_buf_append(out, text, len);
 }
 
-void oms_json_write_string(struct oms_buf *out, struct oms_str s)
+/* Copies and looks at the same time; false when a byte needs an escape (then the copy is of no use). */
+static inline bool copy_plain(char *to, const char *from, size_t len)
+{
+#ifdef __SSE2__
+    if (len >= 16) {
+        __m128i stops = _mm_setzero_si128();
+        for (size_t i = 0;; i = i + 32 <= len ? i + 16 : len - 16) {
+            __m128i bytes = oms_json_load16(from + i);
+            _mm_storeu_si128((__m128i *)(void *)(to + i), bytes);
+            stops = _mm_or_si128(stops, oms_json_vector_stops(bytes));
+            if (i + 16 == len)
+                return _mm_movemask_epi8(stops) == 0;
+        }
+    }
+#endif
+    uint64_t stops = 0;
+    size_t i = 0;
+    for (; len - i >= 8; i += 8) {
+        uint64_t word;
+        memcpy(&word, from + i, 8);
+        memcpy(to + i, &word, 8);
+        stops |= oms_json_word_stops(word);
+    }
+    for (; i < len; i++) {
+        unsigned char c = (unsigned char)from[i];
+        to[i] = (char)c;
+        stops |= c < 0x20 || c == '"' || c == '\\';
+    }
+    return stops == 0;
+}
+
+static __attribute__((noinline)) void write_escaped(struct oms_buf *out, struct oms_str s)
 {
     unsigned high = 0;
-    if (s.len > SIZE_MAX - 2 || !oms_buf_reserve(out, s.len + 2)) {
-        out->overflow = true;
-        return;
-    }
-    out->data[out->len++] = '"';
+    oms_buf_append_char(out, '"');
     while (s.len) {
-        size_t run = plain_run(s.data, s.len, &high);
+        size_t run = oms_json_plain_run(s.data, s.len, &high);
         oms_buf_append(out, s.data, run);
         if (run == s.len)
             break;
@@ -673,4 +664,20 @@ void oms_json_write_string(struct oms_buf *out, struct oms_str s)
         s.len -= run + 1;
     }
     oms_buf_append_char(out, '"');
+}
+
+void oms_json_write_string(struct oms_buf *out, struct oms_str s)
+{
+    if (s.len > SIZE_MAX - 2 || !oms_buf_reserve(out, s.len + 2)) {
+        out->overflow = true;
+        return;
+    }
+    char *at = out->data + out->len;
+    if (__builtin_expect(!copy_plain(at + 1, s.data, s.len), 0)) {
+        write_escaped(out, s);
+        return;
+    }
+    at[0] = '"';
+    at[s.len + 1] = '"';
+    out->len += s.len + 2;
 }
