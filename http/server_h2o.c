@@ -1,0 +1,1005 @@
+/*
+ * The server on libh2o 2.2 (its libuv build): the only file that knows h2o.
+ *
+ * Every shard has an h2o context, a listening socket and its own connections on its own loop; the
+ * configuration and the TLS context are shared and immutable. Three rules of h2o shape this file:
+ *
+ * - A request can be disposed at any moment before its answer. So the exchange holds the request by a token
+ * in the request's pool, whose disposer cuts the two apart; and all text that a handler may keep is copied to
+ * the exchange's arena. An exchange lives until it is answered and its request disposed, whichever comes
+ * last: the answer's bytes are sent from its buffer without another copy.
+ * - h2o buffers bodies, limits no resets and lets streams stall. So a timer samples every connection
+ * (guard.h) and ends the harmful ones by shutdown(2); h2o then sees the end of the stream and closes. Closing
+ * a socket under h2o's feet is never safe. (h2o_socket_t.bytes_read holds the last read only: the kernel's
+ * count is taken.)
+ * - Its graceful shutdown speaks to HTTP/2 connections only; idle HTTP/1 ones are ended here.
+ */
+#include "http/server_h2o.h"
+
+#include <errno.h>
+#include <h2o.h>
+#include <h2o/http1.h>
+#include <h2o/http2.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+
+#include "http/guard.h"
+#include "http/listen.h"
+#include "http/metrics.h"
+#include "http/tls.h"
+#include "runtime/base/alloc.h"
+#include "runtime/base/assert.h"
+#include "runtime/base/limits.h"
+#include "runtime/base/log.h"
+#include "runtime/host_uv.h"
+#include "runtime/shard.h"
+
+#if defined(__SANITIZE_ADDRESS__)
+#define HTTP_ASAN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define HTTP_ASAN 1
+#endif
+#endif
+#ifdef HTTP_ASAN
+/* h2o keeps free lists per thread and never gives them back: not a leak of ours, and bounded. */
+const char *__lsan_default_suppressions(void);
+const char *__lsan_default_suppressions(void)
+{
+    return "leak:h2o_mem_alloc_recycle\n";
+}
+#endif
+
+#define ARENA_CHUNK_BYTES    (16u << 10)
+#define OUT_KEPT_BYTES_MAX   (256u << 10) /* a recycled response buffer keeps at most this */
+#define SLOTS_KEPT_MAX       1024         /* per shard */
+#define BODY_BYTES_MAX       (OMS_REQUEST_ARENA_BYTES_MAX / 4)
+#define DRAIN_INTERVAL_MS    50
+#define STREAM_IDS_SAMPLED   4 /* of one connection and sample */
+#define HANDSHAKE_TIMEOUT_MS 10000
+#define REQUEST_TIMEOUT_MS   30000
+#define IDLE_TIMEOUT_MS      120000
+#define RESPONSE_TIMEOUT_MS  60000
+
+struct shard_server;
+
+/* A connection from accept to close, through TLS and the change from HTTP/1 to HTTP/2. */
+struct connection {
+    struct connection *prev, *next;
+    struct shard_server *shard;
+    h2o_socket_t *sock;
+    struct slot *unsent_first, *unsent_last; /* answered, not yet written out; oldest first */
+    struct http_guard guard;
+    struct http_guard_sample sample;
+    unsigned slots; /* exchanges that have a request of this connection */
+    unsigned ids_sampled;
+    bool is_http2;
+    bool ended; /* shut down by us */
+    size_t peer_len;
+    char peer[64];
+};
+
+/* An exchange and what ties it to its request. */
+struct slot {
+    struct http_exchange exchange;
+    struct shard_server *shard;
+    struct connection *connection; /* NULL when the request is gone */
+    h2o_req_t *req;                /* NULL when it is gone */
+    struct slot *prev, *next;      /* of the connection's unsent answers; `next` also of the free list */
+    uint64_t answered_ns;          /* 0: not yet */
+    char peer[64];
+};
+
+/* Lives in the request's pool; its disposal is how we learn that the request is gone. */
+struct token {
+    struct slot *slot;
+};
+
+struct ids {
+    unsigned connections, accepted, refused, abandoned, sent_bytes, received_bytes, in_flight, buffered,
+        library_errors, ended[HTTP_GUARD_VERDICTS];
+};
+
+/* The handler that h2o calls; behind it our pointer. */
+struct h2o_entry {
+    h2o_handler_t super;
+    struct http_server *server;
+};
+
+struct shard_server {
+    struct http_server *server;
+    struct rt_shard *shard;
+    struct http_metrics_row *row;
+    unsigned index;
+    h2o_context_t h2o;
+    h2o_accept_ctx_t accept;
+    uv_tcp_t listener;
+    bool listening;
+    struct connection *connections; /* newest first */
+    unsigned connection_count;
+    unsigned in_flight;
+    struct slot *free_slots;
+    unsigned free_count;
+    struct rt_timer timer;
+    uint64_t buffered; /* the last sum over our connections */
+    struct rt_message drain_message;
+    bool drain_asked, draining, drained;
+    int64_t drain_at_ms, drain_deadline_ms;
+    bool context_made;
+};
+
+struct http_server {
+    struct http_server_config config;
+    struct http_server_limits limits;
+    h2o_globalconf_t h2o;
+    SSL_CTX *tls;
+    struct http_listen_address address;
+    char url[96];
+    struct ids ids;
+    unsigned shard_count;
+    atomic_bool draining;
+    atomic_uint drain_timeout_ms;
+    _Atomic uint64_t buffered_all;
+    pthread_mutex_t lock;
+    pthread_cond_t drained;
+    unsigned undrained; /* shards; under the lock */
+    bool drained_clean; /* under the lock */
+    struct shard_server shards[];
+};
+
+static const struct http_exchange_ops exchange_ops;
+
+/* ---- slots ---- */
+
+static struct slot *slot_take(struct shard_server *shard)
+{
+    struct slot *slot = shard->free_slots;
+    if (slot) {
+        shard->free_slots = slot->next;
+        shard->free_count--;
+        slot->next = NULL;
+        return slot;
+    }
+    slot = oms_calloc(1, sizeof(*slot));
+    slot->shard = shard;
+    slot->exchange.ops = &exchange_ops;
+    slot->exchange.shard = shard->shard;
+    oms_arena_init(&slot->exchange.arena, ARENA_CHUNK_BYTES, OMS_REQUEST_ARENA_BYTES_MAX);
+    oms_buf_init(&slot->exchange.out, OMS_RESPONSE_BYTES_MAX);
+    return slot;
+}
+
+static void slot_free(struct slot *slot)
+{
+    oms_arena_fini(&slot->exchange.arena);
+    oms_buf_fini(&slot->exchange.out);
+    oms_free(slot);
+}
+
+/* Answered (or never to be) and without a request: nobody refers to it any more. */
+static void slot_recycle(struct slot *slot)
+{
+    struct shard_server *shard = slot->shard;
+    OMS_ASSERT(!slot->req && !slot->connection);
+    if (shard->free_count >= SLOTS_KEPT_MAX) {
+        slot_free(slot);
+        return;
+    }
+    struct http_exchange *exchange = &slot->exchange;
+    oms_arena_reset(&exchange->arena);
+    oms_buf_reset(&exchange->out);
+    if (exchange->out.cap > OUT_KEPT_BYTES_MAX) {
+        oms_buf_fini(&exchange->out);
+        oms_buf_init(&exchange->out, OMS_RESPONSE_BYTES_MAX);
+    }
+    slot->answered_ns = 0;
+    slot->prev = NULL;
+    slot->next = shard->free_slots;
+    shard->free_slots = slot;
+    shard->free_count++;
+}
+
+static void unsent_push(struct connection *connection, struct slot *slot)
+{
+    slot->prev = connection->unsent_last;
+    slot->next = NULL;
+    if (connection->unsent_last)
+        connection->unsent_last->next = slot;
+    else
+        connection->unsent_first = slot;
+    connection->unsent_last = slot;
+}
+
+static void unsent_remove(struct connection *connection, struct slot *slot)
+{
+    if (slot->prev)
+        slot->prev->next = slot->next;
+    else
+        connection->unsent_first = slot->next;
+    if (slot->next)
+        slot->next->prev = slot->prev;
+    else
+        connection->unsent_last = slot->prev;
+    slot->prev = slot->next = NULL;
+}
+
+/* h2o: the request is being disposed, answered or not. */
+static void on_request_disposed(void *data)
+{
+    struct slot *slot = ((struct token *)data)->slot;
+    struct connection *connection = slot->connection;
+    slot->req = NULL;
+    slot->connection = NULL;
+    connection->slots--;
+    if (slot->answered_ns) {
+        unsent_remove(connection, slot);
+        slot_recycle(slot);
+        return;
+    }
+    connection->sample.abandoned++;
+    connection->sample.in_flight--;
+    http_metrics_add(slot->shard->row, slot->shard->server->ids.abandoned, 1);
+    slot->exchange.gone = true;
+}
+
+/* ---- the exchange's operations ---- */
+
+static struct slot *slot_of(struct http_exchange *exchange)
+{
+    return OMS_CONTAINER_OF(exchange, struct slot, exchange);
+}
+
+static struct oms_str exchange_header(struct http_exchange *exchange, const char *name)
+{
+    h2o_req_t *req = slot_of(exchange)->req;
+    if (!req)
+        return OMS_STR_NONE;
+    if (strcmp(name, "host") == 0)
+        return exchange->authority;
+    ssize_t at = h2o_find_header_by_str(&req->headers, name, strlen(name), -1);
+    if (at < 0)
+        return OMS_STR_NONE;
+    h2o_iovec_t value = req->headers.entries[at].value;
+    return oms_str_copy(&exchange->arena, oms_str_make(value.base ? value.base : "", value.len));
+}
+
+static unsigned exchange_header_count(const struct http_exchange *exchange, const char *name)
+{
+    const struct slot *slot = OMS_CONTAINER_OF(exchange, const struct slot, exchange);
+    unsigned count = 0;
+    ssize_t at = -1;
+    while (slot->req && (at = h2o_find_header_by_str(&slot->req->headers, name, strlen(name), at)) >= 0)
+        count++;
+    return count;
+}
+
+static void add_header(h2o_req_t *req, const struct http_header *header)
+{
+    h2o_iovec_t name = h2o_strdup(&req->pool, header->name.data, header->name.len);
+    h2o_iovec_t value = h2o_strdup(&req->pool, header->value.data, header->value.len);
+    h2o_add_header_by_str(&req->pool, &req->res.headers, name.base, name.len, 1, NULL, value.base, value.len);
+}
+
+static void send_response(struct slot *slot, unsigned status, const char *content_type,
+                          const struct http_header *headers, size_t header_count)
+{
+    static h2o_generator_t generator = {NULL, NULL}; /* h2o only reads it: everything is sent at once */
+    struct http_exchange *exchange = &slot->exchange;
+    h2o_req_t *req = slot->req;
+    h2o_iovec_t body = {exchange->out.data, exchange->out.len};
+    bool bodiless = status == 204 || status == 304;
+
+    req->res.status = (int)status;
+    req->res.reason = http_status_reason(status);
+    req->res.content_length = bodiless ? SIZE_MAX : body.len;
+    if (content_type)
+        h2o_add_header(&req->pool, &req->res.headers, H2O_TOKEN_CONTENT_TYPE, NULL, content_type,
+                       strlen(content_type));
+    for (unsigned i = 0; i < exchange->cors_count; i++)
+        add_header(req, &exchange->cors[i]);
+    for (size_t i = 0; i < header_count; i++)
+        add_header(req, &headers[i]);
+    if (slot->shard->draining)
+        req->http1_is_persistent = 0;
+    h2o_start_response(req, &generator);
+    if (bodiless || exchange->method == HTTP_HEAD || body.len == 0)
+        h2o_send(req, NULL, 0, H2O_SEND_STATE_FINAL);
+    else
+        h2o_send(req, &body, 1, H2O_SEND_STATE_FINAL);
+}
+
+static void exchange_respond(struct http_exchange *exchange, unsigned status, const char *content_type,
+                             const struct http_header *headers, size_t header_count)
+{
+    struct slot *slot = slot_of(exchange);
+    struct shard_server *shard = slot->shard;
+    struct http_server *server = shard->server;
+    OMS_ASSERT(!slot->answered_ns && status >= 200 && status <= 599);
+    shard->in_flight--;
+    slot->answered_ns = rt_mono_ns(server->config.host);
+    if (!slot->req) {
+        slot_recycle(slot);
+        return;
+    }
+    slot->connection->sample.in_flight--;
+    unsent_push(slot->connection, slot);
+    http_metrics_add(shard->row, server->ids.sent_bytes, exchange->out.len);
+    if (server->config.observe)
+        server->config.observe(exchange, status, slot->answered_ns - exchange->started_ns,
+                               server->config.context);
+    send_response(slot, status, content_type, headers, header_count);
+}
+
+static const struct http_exchange_ops exchange_ops = {
+    .header = exchange_header,
+    .header_count = exchange_header_count,
+    .respond = exchange_respond,
+};
+
+/* ---- requests ---- */
+
+static struct connection *connection_of(h2o_conn_t *conn)
+{
+    h2o_socket_t *sock = conn->callbacks->get_socket(conn);
+    return sock ? sock->on_close.data : NULL;
+}
+
+/* What the request weighed, uncompressed; see guard.c. */
+static uint64_t request_size(const h2o_req_t *req)
+{
+    uint64_t size = req->entity.len + req->input.path.len + req->input.authority.len + 64;
+    for (size_t i = 0; i < req->headers.size; i++)
+        size += req->headers.entries[i].name->len + req->headers.entries[i].value.len + 4;
+    return size;
+}
+
+/* Stream numbers grow by two: the largest one seen tells how many were opened. Costs a little, so it is
+ * sampled. */
+static void sample_stream_number(struct connection *connection, h2o_req_t *req)
+{
+    if (connection->ids_sampled >= STREAM_IDS_SAMPLED || !req->conn->callbacks->log_.http2.stream_id)
+        return;
+    connection->ids_sampled++;
+    h2o_iovec_t text = req->conn->callbacks->log_.http2.stream_id(req);
+    int64_t number = 0;
+    if (oms_str_to_i64(oms_str_make(text.base, text.len), &number) == OMS_OK &&
+        (uint64_t)(number + 1) / 2 > connection->sample.streams)
+        connection->sample.streams = (uint64_t)(number + 1) / 2;
+}
+
+static void count_request(struct connection *connection, h2o_req_t *req)
+{
+    connection->is_http2 = req->version >= 0x200;
+    connection->sample.request_bytes += request_size(req);
+    connection->sample.requests++;
+    if (connection->is_http2)
+        sample_stream_number(connection, req);
+}
+
+/* Copies what a handler may keep. False when the body is too large: then it has none. */
+static bool fill_exchange(struct http_exchange *exchange, const h2o_req_t *req, uint64_t body_bytes_max)
+{
+    bool fits = req->entity.len <= body_bytes_max;
+    size_t body_len = fits ? req->entity.len : 0;
+    size_t path_len = req->path.len, host_len = req->input.authority.len;
+    char *text = oms_arena_alloc(&exchange->arena, path_len + host_len + body_len + 1);
+    OMS_ASSERT(text); /* the limits of h2o and of create keep the sum far below the arena's */
+    memcpy(text, req->path.base, path_len);
+    if (host_len)
+        memcpy(text + path_len, req->input.authority.base, host_len);
+    if (body_len)
+        memcpy(text + path_len + host_len, req->entity.base, body_len);
+
+    size_t query_at = req->query_at < path_len ? req->query_at : path_len;
+    exchange->path = oms_str_make(text, query_at);
+    exchange->query =
+        query_at < path_len ? oms_str_make(text + query_at + 1, path_len - query_at - 1) : OMS_STR_NONE;
+    exchange->authority = host_len ? oms_str_make(text + path_len, host_len) : OMS_STR_NONE;
+    exchange->body = oms_str_make(text + path_len + host_len, body_len);
+    exchange->method = http_method_parse(oms_str_make(req->method.base, req->method.len));
+    exchange->method_text =
+        exchange->method == HTTP_OTHER
+            ? oms_str_copy(&exchange->arena, oms_str_make(req->method.base, req->method.len))
+            : oms_str_of(http_method_name(exchange->method));
+    exchange->http_version = req->version >= 0x200 ? 20 : req->version == 0x101 ? 11 : 10;
+    return fits;
+}
+
+static int on_req(h2o_handler_t *handler, h2o_req_t *req)
+{
+    struct http_server *server = ((struct h2o_entry *)handler)->server;
+    struct shard_server *shard = H2O_STRUCT_FROM_MEMBER(struct shard_server, h2o, req->conn->ctx);
+    struct connection *connection = connection_of(req->conn);
+    OMS_ASSERT(connection);
+    count_request(connection, req);
+
+    struct slot *slot = slot_take(shard);
+    struct http_exchange *exchange = &slot->exchange;
+    slot->req = req;
+    slot->connection = connection;
+    connection->slots++;
+    connection->sample.in_flight++;
+    struct token *token = h2o_mem_alloc_shared(&req->pool, sizeof(*token), on_request_disposed);
+    token->slot = slot;
+
+    exchange->gone = false;
+    exchange->cors_count = 0;
+    exchange->route = 0;
+    exchange->refusal = 0;
+    exchange->handler_data = NULL;
+    exchange->started_ns = rt_mono_ns(server->config.host);
+    memcpy(slot->peer, connection->peer, connection->peer_len);
+    exchange->peer = oms_str_make(slot->peer, connection->peer_len);
+    if (!fill_exchange(exchange, req, server->limits.body_bytes))
+        exchange->refusal = 413;
+    else if (shard->in_flight >= server->limits.requests_in_flight)
+        exchange->refusal = 503;
+    shard->in_flight++;
+    server->config.handle(exchange, server->config.context);
+    return 0;
+}
+
+/* ---- errors that h2o answers by itself: our form of body, a count and a log line ---- */
+
+struct error_body {
+    h2o_ostream_t super;
+    h2o_iovec_t body;
+};
+
+static void send_error_body(h2o_ostream_t *stream, h2o_req_t *req, h2o_iovec_t *bufs, size_t bufcnt,
+                            h2o_send_state_t state)
+{
+    struct error_body *self = (struct error_body *)stream;
+    (void)bufs;
+    h2o_ostream_send_next(stream, req, &self->body, bufcnt ? 1 : 0, state);
+}
+
+static void on_error_response(h2o_filter_t *filter, h2o_req_t *req, h2o_ostream_t **slot)
+{
+    (void)filter;
+    static const char form[] = "{\"errors\":[{\"message\":\"%s\",\"extensions\":{\"code\":\"%s\"}}]}";
+    const char *code = "BAD_REQUEST", *message = "the request is malformed";
+    if (req->res.status == 413) {
+        code = "BODY_TOO_LARGE";
+        message = "the request's body is larger than this server takes";
+    } else if (req->res.status == 404) {
+        code = "NOT_FOUND";
+        message = "there is nothing at this path";
+    } else if (req->res.status == 417) {
+        code = "EXPECTATION_FAILED";
+        message = "only 'Expect: 100-continue' is understood";
+    }
+    char text[256];
+    int len = snprintf(text, sizeof(text), form, message, code);
+    struct error_body *body = (struct error_body *)h2o_add_ostream(req, sizeof(*body), slot);
+    body->super.do_send = send_error_body;
+    body->body = h2o_strdup(&req->pool, text, (size_t)len);
+    req->res.content_length = (size_t)len;
+    h2o_set_header(&req->pool, &req->res.headers, H2O_TOKEN_CONTENT_TYPE,
+                   H2O_STRLIT("application/json; charset=utf-8"), 1);
+    h2o_setup_next_ostream(req, &body->super.next);
+}
+
+static void on_library_answer(h2o_logger_t *logger, h2o_req_t *req)
+{
+    (void)logger;
+    struct shard_server *shard = H2O_STRUCT_FROM_MEMBER(struct shard_server, h2o, req->conn->ctx);
+    struct connection *connection = connection_of(req->conn);
+    if (connection)
+        count_request(connection, req);
+    http_metrics_add(shard->row, shard->server->ids.library_errors, 1);
+    OMS_LOG(OMS_LOG_INFO, "http.bad_request", OMS_LOG_I64("status", req->res.status),
+            OMS_LOG_STR("peer",
+                        connection ? oms_str_make(connection->peer, connection->peer_len) : OMS_STR_NONE));
+}
+
+/* ---- connections ---- */
+
+static void end_connection(struct connection *connection)
+{
+    if (connection->ended)
+        return;
+    connection->ended = true;
+    int fd = h2o_socket_get_fd(connection->sock);
+    if (fd >= 0)
+        shutdown(fd, SHUT_RDWR);
+}
+
+static void on_connection_closed(void *data)
+{
+    struct connection *connection = data;
+    struct shard_server *shard = connection->shard;
+    OMS_ASSERT(connection->slots == 0);
+    if (connection->prev)
+        connection->prev->next = connection->next;
+    else
+        shard->connections = connection->next;
+    if (connection->next)
+        connection->next->prev = connection->prev;
+    shard->connection_count--;
+    http_metrics_set(shard->row, shard->server->ids.connections, shard->connection_count);
+    oms_free(connection);
+}
+
+static void on_handle_closed(uv_handle_t *handle)
+{
+    oms_free(handle);
+}
+
+static void start_timer(struct shard_server *shard);
+
+/* Gives an accepted socket to h2o. */
+static void adopt(struct shard_server *shard, uv_tcp_t *tcp)
+{
+    struct http_server *server = shard->server;
+    struct sockaddr_storage address;
+    int len = sizeof(address);
+    struct connection *connection = oms_calloc(1, sizeof(*connection));
+    memset(&address, 0, sizeof(address));
+    if (uv_tcp_getpeername(tcp, (struct sockaddr *)&address, &len) == 0)
+        connection->peer_len = http_listen_format((struct sockaddr *)&address, (socklen_t)len,
+                                                  connection->peer, sizeof(connection->peer));
+    uv_tcp_nodelay(tcp, 1);
+    connection->shard = shard;
+    connection->next = shard->connections;
+    if (connection->next)
+        connection->next->prev = connection;
+    shard->connections = connection;
+    shard->connection_count++;
+    http_metrics_add(shard->row, server->ids.accepted, 1);
+    http_metrics_set(shard->row, server->ids.connections, shard->connection_count);
+    connection->sock = h2o_uv_socket_create((uv_stream_t *)tcp, on_handle_closed);
+    connection->sock->on_close.cb = on_connection_closed;
+    connection->sock->on_close.data = connection;
+    start_timer(shard);
+    h2o_accept(&shard->accept, connection->sock);
+}
+
+static void refuse_connection(struct shard_server *shard, uv_tcp_t *tcp)
+{
+    http_metrics_add(shard->row, shard->server->ids.refused, 1);
+    OMS_LOG(OMS_LOG_WARN, "http.too_many_connections",
+            OMS_LOG_U64("limit", shard->server->limits.connections));
+    uv_close((uv_handle_t *)tcp, on_handle_closed);
+}
+
+static void on_accept(uv_stream_t *listener, int status)
+{
+    struct shard_server *shard = listener->data;
+    if (status != 0)
+        return;
+    uv_tcp_t *tcp = oms_malloc(sizeof(*tcp));
+    int failed = uv_tcp_init(listener->loop, tcp);
+    OMS_ASSERT(failed == 0);
+    if (uv_accept(listener, (uv_stream_t *)tcp) != 0)
+        uv_close((uv_handle_t *)tcp, on_handle_closed);
+    else if (shard->connection_count >= shard->server->limits.connections)
+        refuse_connection(shard, tcp);
+    else
+        adopt(shard, tcp);
+}
+
+/* ---- sampling ---- */
+
+static int sample_stream(h2o_req_t *req, void *data)
+{
+    const struct timeval *now = data;
+    const struct timeval *begin = &req->timestamps.request_begin_at;
+    if (req->pathconf || begin->tv_sec == 0)
+        return 0; /* it has arrived, or is only a priority's place holder */
+    struct connection *connection = connection_of(req->conn);
+    if (!connection)
+        return 0;
+    int64_t age_ms = (now->tv_sec - begin->tv_sec) * 1000 + (now->tv_usec - begin->tv_usec) / 1000;
+    connection->is_http2 = true;
+    connection->sample.receiving++;
+    if (age_ms > connection->sample.oldest_receiving_ms)
+        connection->sample.oldest_receiving_ms = age_ms;
+    sample_stream_number(connection, req);
+    return 0;
+}
+
+/* What must be known before the walk over HTTP/2 streams, for every connection. */
+static void begin_sample(struct connection *connection)
+{
+    struct http_guard_sample *sample = &connection->sample;
+    sample->receiving = 0;
+    sample->oldest_receiving_ms = 0;
+    connection->ids_sampled = 0;
+    sample->buffered_bytes = 0;
+    if (!connection->is_http2 && connection->sock->input) {
+        sample->buffered_bytes = connection->sock->input->size;
+        sample->receiving = connection->slots == 0 && sample->buffered_bytes > 0;
+    }
+}
+
+static void finish_sample(struct connection *connection, uint64_t now_ns)
+{
+    struct http_guard_sample *sample = &connection->sample;
+    int fd = h2o_socket_get_fd(connection->sock);
+    uint64_t received = fd >= 0 ? http_socket_received(fd) : 0;
+    if (received > sample->received_bytes) {
+        http_metrics_add(connection->shard->row, connection->shard->server->ids.received_bytes,
+                         received - sample->received_bytes);
+        sample->received_bytes = received;
+    }
+    sample->oldest_unsent_ms = 0;
+    if (connection->unsent_first && now_ns > connection->unsent_first->answered_ns)
+        sample->oldest_unsent_ms = (int64_t)((now_ns - connection->unsent_first->answered_ns) / 1000000);
+}
+
+static void punish(struct connection *connection, enum http_guard_verdict verdict)
+{
+    struct shard_server *shard = connection->shard;
+    http_metrics_add(shard->row, shard->server->ids.ended[verdict], 1);
+    OMS_LOG(OMS_LOG_WARN, "http.connection_ended", OMS_LOG_TEXT("reason", http_guard_verdict_name(verdict)),
+            OMS_LOG_STR("peer", oms_str_make(connection->peer, connection->peer_len)),
+            OMS_LOG_U64("requests", connection->sample.requests),
+            OMS_LOG_U64("received_bytes", connection->sample.received_bytes));
+    end_connection(connection);
+}
+
+static void judge_connections(struct shard_server *shard)
+{
+    struct http_server *server = shard->server;
+    const struct http_guard_limits limits = {
+        .buffered_bytes_max = server->limits.body_bytes_connection,
+        .request_timeout_ms = server->limits.request_timeout_ms,
+        .response_timeout_ms = server->limits.response_timeout_ms,
+    };
+    uint64_t now_ns = rt_mono_ns(server->config.host), buffered = 0;
+    struct timeval now = *h2o_get_timestamp(&shard->h2o, NULL, NULL);
+    struct connection *worst = NULL;
+
+    for (struct connection *c = shard->connections; c; c = c->next)
+        begin_sample(c);
+    server->h2o.http2.callbacks.foreach_request(&shard->h2o, sample_stream, &now);
+    for (struct connection *c = shard->connections; c; c = c->next) {
+        finish_sample(c, now_ns);
+        if (c->ended)
+            continue;
+        enum http_guard_verdict verdict = http_guard_judge(&c->guard, &c->sample, &limits);
+        if (verdict != HTTP_GUARD_FINE) {
+            punish(c, verdict);
+            continue;
+        }
+        buffered += c->guard.buffered;
+        if (!worst || c->guard.buffered > worst->guard.buffered)
+            worst = c;
+    }
+    uint64_t all =
+        atomic_fetch_add(&server->buffered_all, buffered - shard->buffered) + buffered - shard->buffered;
+    shard->buffered = buffered;
+    http_metrics_set(shard->row, server->ids.buffered, buffered);
+    http_metrics_set(shard->row, server->ids.in_flight, shard->in_flight);
+    if (all > server->limits.body_bytes_all && worst && worst->guard.buffered)
+        punish(worst, HTTP_GUARD_BUFFERED);
+}
+
+/* ---- the drain ---- */
+
+static void report_drained(struct shard_server *shard, bool clean)
+{
+    struct http_server *server = shard->server;
+    shard->drained = true;
+    pthread_mutex_lock(&server->lock);
+    server->undrained--;
+    server->drained_clean = server->drained_clean && clean;
+    pthread_cond_broadcast(&server->drained);
+    pthread_mutex_unlock(&server->lock);
+}
+
+static void drain_step(struct shard_server *shard)
+{
+    int64_t late_ms = rt_now_ms(shard->server->config.host) - shard->drain_deadline_ms;
+    for (struct connection *c = shard->connections; c; c = c->next) {
+        bool idle = !c->is_http2 && c->slots == 0 && (!c->sock->input || c->sock->input->size == 0);
+        if (idle || late_ms >= 0)
+            end_connection(c);
+    }
+    /* An HTTP/1 connection whose handler has not answered notices its end only by the answer: do not wait for
+     * it. */
+    if (shard->connection_count == 0 || late_ms > 1000)
+        report_drained(shard, shard->connection_count == 0);
+}
+
+/* Takes what already waits in the listener's queue (closing drops it), then closes. */
+static void stop_listening(struct shard_server *shard)
+{
+    if (!shard->listening)
+        return;
+    shard->listening = false;
+    uv_os_fd_t fd;
+    int accepted;
+    if (uv_fileno((uv_handle_t *)&shard->listener, &fd) == 0) {
+        while ((accepted = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0) {
+            uv_tcp_t *tcp = oms_malloc(sizeof(*tcp));
+            uv_tcp_init(shard->h2o.loop, tcp);
+            if (uv_tcp_open(tcp, accepted) == 0) {
+                adopt(shard, tcp);
+            } else {
+                close(accepted);
+                uv_close((uv_handle_t *)tcp, on_handle_closed);
+            }
+        }
+    }
+    uv_close((uv_handle_t *)&shard->listener, NULL);
+}
+
+static void begin_drain(struct shard_server *shard)
+{
+    stop_listening(shard);
+    shard->draining = true;
+    h2o_context_request_shutdown(&shard->h2o);
+    drain_step(shard);
+}
+
+static void on_timer(struct rt_shard *rt_shard, struct rt_timer *timer)
+{
+    struct shard_server *shard = OMS_CONTAINER_OF(timer, struct shard_server, timer);
+    (void)rt_shard;
+    if (shard->draining && !shard->drained)
+        drain_step(shard);
+    else if (shard->drain_asked && !shard->draining &&
+             rt_now_ms(shard->server->config.host) >= shard->drain_at_ms)
+        begin_drain(shard);
+    else
+        judge_connections(shard);
+    start_timer(shard);
+}
+
+/* Runs while there are connections or a drain; an idle server has nothing to look at. */
+static void start_timer(struct shard_server *shard)
+{
+    bool drain = shard->drain_asked && !shard->drained;
+    if (shard->timer.heap_index || (shard->connection_count == 0 && !drain))
+        return;
+    int64_t wait_ms = drain ? DRAIN_INTERVAL_MS : HTTP_GUARD_INTERVAL_MS;
+    rt_timer_start(shard->shard, &shard->timer, rt_now_ms(shard->server->config.host) + wait_ms);
+}
+
+static void on_drain(struct rt_shard *rt_shard, struct rt_message *message)
+{
+    struct shard_server *shard = OMS_CONTAINER_OF(message, struct shard_server, drain_message);
+    struct http_server *server = shard->server;
+    (void)rt_shard;
+    shard->drain_asked = true;
+    shard->drain_at_ms = rt_now_ms(server->config.host) + server->limits.drain_grace_ms;
+    shard->drain_deadline_ms = shard->drain_at_ms + atomic_load(&server->drain_timeout_ms);
+    if (server->limits.drain_grace_ms == 0)
+        begin_drain(shard);
+    rt_timer_stop(shard->shard, &shard->timer);
+    start_timer(shard);
+}
+
+void http_server_drain(struct http_server *server, unsigned timeout_ms)
+{
+    if (atomic_exchange(&server->draining, true))
+        return;
+    atomic_store(&server->drain_timeout_ms, timeout_ms);
+    for (unsigned i = 0; i < server->shard_count; i++) {
+        struct rt_message *message = &server->shards[i].drain_message;
+        *message = (struct rt_message){.home = (uint16_t)i, .on_return = on_drain};
+        rt_post(server->config.host, i, message);
+    }
+}
+
+bool http_server_wait_drained(struct http_server *server)
+{
+    pthread_mutex_lock(&server->lock);
+    while (server->undrained)
+        pthread_cond_wait(&server->drained, &server->lock);
+    bool clean = server->drained_clean;
+    pthread_mutex_unlock(&server->lock);
+    return clean;
+}
+
+bool http_server_draining(const struct http_server *server)
+{
+    return atomic_load_explicit(&server->draining, memory_order_relaxed);
+}
+
+/* ---- making and ending ---- */
+
+static void unref_handle(uv_handle_t *handle, void *arg)
+{
+    (void)arg;
+    uv_unref(handle);
+}
+
+/* The host stops, drained or not: nothing of ours may keep its loop going. */
+static void on_host_stop(void *arg)
+{
+    struct shard_server *shard = arg;
+    stop_listening(shard);
+    for (struct connection *c = shard->connections; c; c = c->next)
+        end_connection(c);
+    uv_walk(shard->h2o.loop, unref_handle, NULL);
+}
+
+static void register_numbers(struct http_server *server)
+{
+    struct http_metrics *m = server->config.metrics;
+    struct ids *ids = &server->ids;
+    ids->connections = http_metrics_gauge(m, "liteoms_http_connections", "Open connections.", NULL);
+    ids->in_flight =
+        http_metrics_gauge(m, "liteoms_http_requests_in_flight", "Requests not yet answered.", NULL);
+    ids->buffered = http_metrics_gauge(m, "liteoms_http_buffered_bytes", "Unfinished request bodies.", NULL);
+    ids->accepted = http_metrics_counter(m, "liteoms_http_connections_total", "Connections accepted.", NULL);
+    ids->refused = http_metrics_counter(m, "liteoms_http_connections_refused_total",
+                                        "Connections closed at once because there were too many.", NULL);
+    ids->abandoned = http_metrics_counter(m, "liteoms_http_requests_abandoned_total",
+                                          "Requests whose client went away before the answer.", NULL);
+    ids->sent_bytes =
+        http_metrics_counter(m, "liteoms_http_response_bytes_total", "Bytes of response bodies.", NULL);
+    ids->received_bytes =
+        http_metrics_counter(m, "liteoms_http_received_bytes_total", "Bytes received on connections.", NULL);
+    ids->library_errors =
+        http_metrics_counter(m, "liteoms_http_bad_requests_total",
+                             "Requests refused before routing: malformed or too large.", NULL);
+    for (unsigned i = 1; i < HTTP_GUARD_VERDICTS; i++) {
+        char label[64];
+        snprintf(label, sizeof(label), "reason=\"%s\"", http_guard_verdict_name((enum http_guard_verdict)i));
+        ids->ended[i] = http_metrics_counter(m, "liteoms_http_connections_ended_total",
+                                             "Connections ended because they harmed the server.", label);
+    }
+}
+
+static void set_limits(struct http_server *server)
+{
+    struct http_server_limits *limits = &server->limits;
+    *limits = server->config.limits;
+    limits->body_bytes = limits->body_bytes ? limits->body_bytes : OMS_BODY_BYTES_MAX;
+    if (limits->body_bytes > BODY_BYTES_MAX)
+        limits->body_bytes = BODY_BYTES_MAX;
+    if (!limits->body_bytes_connection)
+        limits->body_bytes_connection = OMS_BODY_BYTES_PER_CONNECTION;
+    if (limits->body_bytes_connection < 3 * limits->body_bytes)
+        limits->body_bytes_connection =
+            3 * limits->body_bytes; /* one body that is too large must get its 413 */
+    limits->body_bytes_all = limits->body_bytes_all ? limits->body_bytes_all : OMS_BODY_BYTES_ALL;
+    limits->connections = limits->connections ? limits->connections : OMS_CONNECTIONS_MAX;
+    if (!limits->requests_in_flight)
+        limits->requests_in_flight = OMS_REQUESTS_IN_FLIGHT_MAX;
+    if (!limits->handshake_timeout_ms)
+        limits->handshake_timeout_ms = HANDSHAKE_TIMEOUT_MS;
+    limits->request_timeout_ms = limits->request_timeout_ms ? limits->request_timeout_ms : REQUEST_TIMEOUT_MS;
+    limits->idle_timeout_ms = limits->idle_timeout_ms ? limits->idle_timeout_ms : IDLE_TIMEOUT_MS;
+    if (!limits->response_timeout_ms)
+        limits->response_timeout_ms = RESPONSE_TIMEOUT_MS;
+}
+
+static void set_up_h2o(struct http_server *server)
+{
+    h2o_globalconf_t *h2o = &server->h2o;
+    const struct http_server_limits *limits = &server->limits;
+    h2o_config_init(h2o);
+    h2o->server_name = h2o_iovec_init("", 0);
+    /* Twice our limit, so that a body slightly over it gets an answer instead of a reset. */
+    h2o->max_request_entity_size = 2 * limits->body_bytes;
+    h2o->handshake_timeout = limits->handshake_timeout_ms;
+    h2o->http1.req_timeout = limits->request_timeout_ms;
+    h2o->http2.idle_timeout = limits->idle_timeout_ms;
+    h2o_hostconf_t *host = h2o_config_register_host(h2o, h2o_iovec_init(H2O_STRLIT("default")), 65535);
+    host->http2.push_preload = 0;
+    host->http2.reprioritize_blocking_assets = 0;
+    h2o_pathconf_t *path = h2o_config_register_path(host, "/", 0);
+    struct h2o_entry *entry = (struct h2o_entry *)h2o_create_handler(path, sizeof(*entry));
+    entry->super.on_req = on_req;
+    entry->server = server;
+    path->error_log.emit_request_errors = 0;
+    host->fallback_path.error_log.emit_request_errors = 0;
+    h2o_create_filter(&host->fallback_path, sizeof(h2o_filter_t))->on_setup_ostream = on_error_response;
+    h2o_create_logger(&host->fallback_path, sizeof(h2o_logger_t))->log_access = on_library_answer;
+}
+
+static void set_up_shard(struct http_server *server, unsigned index, int fd)
+{
+    struct shard_server *shard = &server->shards[index];
+    uv_loop_t *loop = rt_host_uv_loop(server->config.host, index);
+    shard->server = server;
+    shard->index = index;
+    shard->shard = server->config.host->shards[index];
+    shard->row = http_metrics_row(server->config.metrics, index);
+    shard->timer.fire = on_timer;
+    h2o_context_init(&shard->h2o, loop, &server->h2o);
+    shard->context_made = true;
+    shard->accept =
+        (h2o_accept_ctx_t){.ctx = &shard->h2o, .hosts = server->h2o.hosts, .ssl_ctx = server->tls};
+    int failed = uv_tcp_init(loop, &shard->listener);
+    OMS_ASSERT(failed == 0);
+    shard->listener.data = shard;
+    failed = uv_tcp_open(&shard->listener, fd);
+    OMS_ASSERT(failed == 0);
+    failed = uv_listen((uv_stream_t *)&shard->listener, SOMAXCONN, on_accept);
+    OMS_ASSERT(failed == 0);
+    shard->listening = true;
+    rt_host_uv_on_stop(server->config.host, index, on_host_stop, shard);
+}
+
+static enum oms_status open_server(struct http_server *server, int *fds, struct oms_error *error)
+{
+    const struct http_server_config *config = &server->config;
+    enum oms_status status = http_listen_parse(config->listen, &server->address, error);
+    if (status == OMS_OK && config->tls_cert_file)
+        status = http_tls_create(config->tls_cert_file, config->tls_key_file, &server->tls, error);
+    if (status == OMS_OK)
+        status = http_listen_open(&server->address, server->shard_count, fds, error);
+    return status;
+}
+
+enum oms_status http_server_create(const struct http_server_config *config, struct http_server **out,
+                                   struct oms_error *error)
+{
+    unsigned count = config->host->shard_count;
+    struct http_server *server = oms_calloc(1, sizeof(*server) + count * sizeof(server->shards[0]));
+    int fds[OMS_SHARDS_MAX];
+    server->config = *config;
+    server->shard_count = count;
+    enum oms_status status = open_server(server, fds, error);
+    if (status != OMS_OK) {
+        http_tls_destroy(server->tls);
+        oms_free(server);
+        return status;
+    }
+    signal(SIGPIPE,
+           SIG_IGN); /* a client that goes away is an error of write(2), not the end of the process */
+    pthread_mutex_init(&server->lock, NULL);
+    pthread_cond_init(&server->drained, NULL);
+    server->undrained = count;
+    server->drained_clean = true;
+    set_limits(server);
+    register_numbers(server);
+    set_up_h2o(server);
+    for (unsigned i = 0; i < count; i++)
+        set_up_shard(server, i, fds[i]);
+    snprintf(server->url, sizeof(server->url), "%s://%s", server->tls ? "https" : "http",
+             server->address.text);
+    *out = server;
+    return OMS_OK;
+}
+
+const char *http_server_url(const struct http_server *server)
+{
+    return server->url;
+}
+
+unsigned http_server_port(const struct http_server *server)
+{
+    const char *colon = strrchr(server->address.text, ':');
+    return (unsigned)strtoul(colon + 1, NULL, 10);
+}
+
+void http_server_destroy(struct http_server *server)
+{
+    if (!server)
+        return;
+    bool clean = true;
+    for (unsigned i = 0; i < server->shard_count; i++) {
+        struct shard_server *shard = &server->shards[i];
+        if (shard->connection_count || shard->in_flight) {
+            clean = false; /* h2o and a handler still point to each other; the process is about to end */
+            continue;
+        }
+        /* Its second GOAWAY may still be due; disposing the timer that holds it would be a bug in h2o's eyes.
+         */
+        h2o_timeout_unlink(&shard->h2o.http2._graceful_shutdown_timeout);
+        h2o_context_dispose(&shard->h2o);
+        while (shard->free_slots) {
+            struct slot *slot = shard->free_slots;
+            shard->free_slots = slot->next;
+            slot_free(slot);
+        }
+    }
+    if (!clean) {
+        OMS_LOG(OMS_LOG_WARN, "http.server_abandoned", OMS_LOG_TEXT("url", server->url));
+        return;
+    }
+    h2o_config_dispose(&server->h2o);
+    http_tls_destroy(server->tls);
+    pthread_mutex_destroy(&server->lock);
+    pthread_cond_destroy(&server->drained);
+    oms_free(server);
+}
