@@ -15,6 +15,7 @@
 
 #include "actors/order.h"
 #include "runtime/base/buf.h"
+#include "storage/keys.h"
 
 /* ---- events ---- */
 
@@ -41,31 +42,37 @@ OMS_MUST_USE enum oms_status order_thaw(struct oms_str bytes, struct order *orde
 
 /* ---- asides: parts kept beside the state, each written once ---- */
 
-/* Numbers are stored, in keys: address, kind (1 byte), sequence (8 bytes). */
+/* Numbers are stored, in keys: append only. */
 enum order_aside_kind { ORDER_ASIDE_NOTE = 1 };
 
-struct order_aside {
-    enum order_aside_kind kind;
-    uint64_t sequence; /* a note's number */
-    struct oms_str bytes;
-};
+/* address (21), kind (1), sequence (8): a note's sequence is its number. */
+#define ORDER_ASIDE_KEY_SIZE (STORE_ADDRESS_KEY_SIZE + 9)
 
-#define ORDER_ASIDE_SUFFIX_SIZE 9
-/* What follows the address in the aside's key. */
-void order_aside_suffix(const struct order_aside *aside, unsigned char out[ORDER_ASIDE_SUFFIX_SIZE]);
-OMS_MUST_USE enum oms_status order_aside_parse_suffix(struct oms_str suffix, struct order_aside *out);
+void order_aside_key(const struct rt_address *order, enum order_aside_kind kind, uint64_t sequence,
+                     unsigned char out[ORDER_ASIDE_KEY_SIZE]);
+/* OMS_CORRUPT for a key of another shape; a kind that this version does not know is given as it is. */
+OMS_MUST_USE enum oms_status order_aside_key_read(struct oms_str key, struct rt_address *order,
+                                                  unsigned *kind, uint64_t *sequence);
 
+/* Appends the stored form of a note. */
+void order_note_encode(const struct order_note *note, struct oms_buf *out);
+/* Text is borrowed from `bytes`. */
+OMS_MUST_USE enum oms_status order_note_decode(struct oms_str bytes, struct order_note *out);
 /*
- * The aside that this event makes, if any: true, kind and sequence are set and its bytes are appended to
- * `out` (bytes points there). Called when the event is folded, with `order` after order_apply.
+ * Gives a thawed order its notes back, in ascending number, without a gap, up to note_count. An order that
+ * holds some (its newest ones) already takes none: thaw, merge, then apply. Text is copied to the order's
+ * arena. OMS_CORRUPT when the note does not decode or does not follow the last one.
  */
-bool order_aside_of_event(const struct order *order, const struct order_event *event, struct oms_buf *out,
-                          struct order_aside *aside);
-/*
- * Gives a thawed order one of its notes back, in ascending sequence from wherever the reader begins, up to
- * note_count without a gap. Text is copied to the order's arena. OMS_CORRUPT when it does not decode or does
- * not follow.
- */
-OMS_MUST_USE enum oms_status order_aside_merge(struct order *order, const struct order_aside *aside);
+OMS_MUST_USE enum oms_status order_note_merge(struct order *order, struct oms_str bytes);
+
+/* ---- durable deadlines: keys of STORE_TIMERS ---- */
+
+/* due (8, big endian), address (21), command (1), part (4). */
+#define ORDER_TIMER_KEY_SIZE (8 + STORE_ADDRESS_KEY_SIZE + 5)
+
+void order_timer_key(const struct rt_address *order, const struct order_timer *timer,
+                     unsigned char out[ORDER_TIMER_KEY_SIZE]);
+/* false for a key of another shape. */
+bool order_timer_read(struct oms_str key, struct rt_address *order, struct order_timer *out);
 
 #endif

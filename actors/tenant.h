@@ -3,7 +3,7 @@
  *
  * The tenant's actor owns the truth; after a change is durable every shard decodes its own copy from the same
  * bytes, so that reading needs no lock and no shared count. A copy lives while its shard holds it
- * (tenant_hold, release), for a request may outlive the version it began with.
+ * (tenant_version_hold, release), for a request may outlive the version it began with.
  */
 #ifndef TENANT_H
 #define TENANT_H
@@ -31,7 +31,7 @@ struct tenant_limits {
 
 struct tenant_version {
     uint32_t number;  /* 1 …; what keys carry */
-    uint64_t version; /* 1, 2, …: one per change */
+    uint32_t version; /* 1, 2, …: one per change */
     struct oms_str name;
     enum tenant_status status;
     uint16_t currency; /* default of inputs without one; MONEY_CURRENCY_NONE: none */
@@ -49,9 +49,9 @@ struct tenant_version {
 /* ---- life: on the shard (or thread) that made the copy ---- */
 
 /* One more holder. */
-const struct tenant_version *tenant_hold(const struct tenant_version *tenant);
+const struct tenant_version *tenant_version_hold(const struct tenant_version *tenant);
 /* One holder less; frees it with the last. NULL is allowed. */
-void tenant_release(const struct tenant_version *tenant);
+void tenant_version_release(const struct tenant_version *tenant);
 
 /* ---- making ---- */
 
@@ -69,22 +69,23 @@ struct tenant_version *tenant_create_default(struct oms_str name);
 bool tenant_name_valid(struct oms_str name);
 
 /*
- * The version that follows `before` (NULL: the first) with what `wanted` says: its number, its version, the
- * workflows that orders have pinned, and a new workflow version when the wanted one differs from the current.
- * One hold. *changed is false when it would be the same (out is then NULL). OMS_LIMIT: too many workflow
- * versions.
+ * Fits a wanted version (as parsed) to the one that it replaces, before it is stored: it takes over the
+ * number and the workflow versions that orders have pinned, and its own workflow becomes a new version when
+ * it differs from the current one. `version` stays the caller's. OMS_LIMIT: too many workflow versions,
+ * `wanted` is then unchanged.
  */
-OMS_MUST_USE enum oms_status tenant_succeed(const struct tenant_version *before,
-                                            const struct tenant_version *wanted, uint32_t number,
-                                            struct tenant_version **out, bool *changed);
+OMS_MUST_USE enum oms_status tenant_version_follow(struct tenant_version *wanted,
+                                                   const struct tenant_version *before);
+/* Whether both say the same, but for `version` and holds. */
+bool tenant_version_same(const struct tenant_version *a, const struct tenant_version *b);
 
 /* ---- codec ---- */
 
 /* Appends the stored form (runtime/base/wire.h). Equal versions give equal bytes. */
-void tenant_encode(const struct tenant_version *tenant, struct oms_buf *out);
+void tenant_version_encode(const struct tenant_version *tenant, struct oms_buf *out);
 /* A new copy with one hold. OMS_CORRUPT for bytes that this function did not write, OMS_LIMIT when they are
  * too many. */
-OMS_MUST_USE enum oms_status tenant_decode(struct oms_str bytes, struct tenant_version **out);
+OMS_MUST_USE enum oms_status tenant_version_decode(struct oms_str bytes, struct tenant_version **out);
 
 /* ---- reading ---- */
 

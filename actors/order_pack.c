@@ -1,0 +1,424 @@
+/* Walking a table over a structure; see order_pack.h. */
+#include "actors/order_pack.h"
+
+static const void *at(const void *object, size_t offset)
+{
+    return (const char *)object + offset;
+}
+
+static int64_t load_i64(const void *object, size_t offset)
+{
+    int64_t value;
+
+    memcpy(&value, at(object, offset), sizeof value);
+    return value;
+}
+
+/* Differences wrap, so that any two values make one. */
+static int64_t difference(int64_t a, int64_t b)
+{
+    return (int64_t)((uint64_t)a - (uint64_t)b);
+}
+
+static int64_t sum(int64_t a, int64_t b)
+{
+    return (int64_t)((uint64_t)a + (uint64_t)b);
+}
+
+static bool same_hash(struct oms_hash128 a, struct oms_hash128 b)
+{
+    return a.lo == b.lo && a.hi == b.hi;
+}
+
+/* Presence counts: an absent name and an empty one are two things. */
+static bool same_text(struct oms_str a, struct oms_str b)
+{
+    return oms_str_present(a) == oms_str_present(b) && oms_str_eq(a, b);
+}
+
+/* ---- writing ---- */
+
+static void write_i64(struct oms_buf *out, unsigned number, int64_t value)
+{
+    if (value)
+        oms_wire_put_i64(out, number, value);
+}
+
+static void write_u64(struct oms_buf *out, unsigned number, uint64_t value)
+{
+    if (value)
+        oms_wire_put_u64(out, number, value);
+}
+
+static void write_word(struct oms_buf *out, unsigned number, struct oms_str text)
+{
+    unsigned word = oms_str_present(text) ? order_word_number(text) : 0;
+
+    if (word)
+        oms_wire_put_u64(out, number, word);
+    else
+        oms_wire_put_str(out, number, text);
+}
+
+static void write_hash(const struct order_pack *pack, struct oms_buf *out, unsigned number,
+                       const void *object)
+{
+    struct oms_hash128 hash;
+    unsigned char bytes[16];
+
+    memcpy(&hash, object, sizeof hash);
+    if (!hash.lo && !hash.hi)
+        return;
+    if (same_hash(hash, pack->fingerprint)) {
+        oms_wire_put_u64(out, number, 1);
+        return;
+    }
+    oms_put_be64(bytes, hash.hi);
+    oms_put_be64(bytes + 8, hash.lo);
+    oms_wire_put_bytes(out, number, bytes, sizeof bytes);
+}
+
+static void write_record(const struct order_pack *pack, const struct order_pack_table *table,
+                         const void *object, struct oms_buf *out, unsigned number)
+{
+    size_t before = out->len, mark = oms_wire_begin(out, number);
+
+    order_pack_write(pack, table, object, out);
+    if (out->len == mark && !out->overflow)
+        out->len = before;
+    else
+        oms_wire_end(out, mark);
+}
+
+static void write_actor(const struct order_pack *pack, const struct order_actor *actor, struct oms_buf *out,
+                        unsigned number)
+{
+    const struct order_actor *own = pack->actor;
+
+    if (own && own != actor && own->kind == actor->kind && same_text(own->subject, actor->subject) &&
+        same_text(own->display_name, actor->display_name) && oms_str_present(own->subject))
+        oms_wire_put_u64(out, number, 1);
+    else
+        write_record(pack, &order_pack_actor, actor, out, number);
+}
+
+/* One field of bytes: a count, then each item with its length before it. */
+static void write_records(const struct order_pack *pack, const struct order_pack_table *table,
+                          const void *items, size_t count, struct oms_buf *out, unsigned number)
+{
+    size_t mark, item_mark;
+
+    if (!count)
+        return;
+    mark = oms_wire_begin(out, number);
+    oms_wire_put_varint(out, count);
+    for (size_t i = 0; i < count; i++) {
+        oms_buf_append_char(out, 0);
+        item_mark = out->len;
+        order_pack_write(pack, table, at(items, i * table->size), out);
+        oms_wire_end(out, item_mark);
+    }
+    oms_wire_end(out, mark);
+}
+
+static void write_texts(const struct oms_str *texts, size_t count, struct oms_buf *out, unsigned number)
+{
+    size_t mark;
+
+    if (!count)
+        return;
+    mark = oms_wire_begin(out, number);
+    oms_wire_put_varint(out, count);
+    for (size_t i = 0; i < count; i++) {
+        oms_wire_put_varint(out, texts[i].len);
+        oms_buf_append_str(out, texts[i]);
+    }
+    oms_wire_end(out, mark);
+}
+
+/* The kinds whose value lies behind a pointer or in a structure. */
+static void write_part(const struct order_pack *pack, const struct order_pack_field *field,
+                       const void *object, struct oms_buf *out, unsigned number)
+{
+    const void *place = at(object, field->offset);
+    const void *items;
+    size_t count;
+
+    switch ((enum order_pack_kind)field->kind) {
+    case PACK_HASH:
+        write_hash(pack, out, number, place);
+        return;
+    case PACK_ACTOR:
+        write_actor(pack, place, out, number);
+        return;
+    case PACK_RECORD:
+        write_record(pack, field->table, place, out, number);
+        return;
+    case PACK_RECORDS:
+        memcpy(&items, place, sizeof items);
+        memcpy(&count, at(object, field->aux), sizeof count);
+        write_records(pack, field->table, items, count, out, number);
+        return;
+    case PACK_TEXTS:
+        memcpy(&items, place, sizeof items);
+        memcpy(&count, at(object, field->aux), sizeof count);
+        write_texts(items, count, out, number);
+        return;
+    default:
+        OMS_UNREACHABLE();
+    }
+}
+
+void order_pack_write(const struct order_pack *pack, const struct order_pack_table *table, const void *object,
+                      struct oms_buf *out)
+{
+    for (unsigned number = 1; number < table->count; number++) {
+        const struct order_pack_field *field = &table->fields[number];
+        const void *place = at(object, field->offset);
+        int64_t value;
+
+        switch ((enum order_pack_kind)field->kind) {
+        case PACK_NONE:
+            break;
+        case PACK_BOOL:
+            write_u64(out, number, *(const bool *)place);
+            break;
+        case PACK_U16:
+            write_u64(out, number, *(const uint16_t *)place);
+            break;
+        case PACK_U32:
+        case PACK_ENUM:
+            write_u64(out, number, *(const uint32_t *)place);
+            break;
+        case PACK_U64:
+            write_u64(out, number, *(const uint64_t *)place);
+            break;
+        case PACK_I32:
+            write_i64(out, number, *(const int32_t *)place);
+            break;
+        case PACK_I64:
+            write_i64(out, number, load_i64(object, field->offset));
+            break;
+        case PACK_I64_FROM:
+            value = difference(load_i64(object, field->offset), load_i64(object, field->aux));
+            write_i64(out, number, value);
+            break;
+        case PACK_TIME:
+            value = load_i64(object, field->offset);
+            if (value)
+                oms_wire_put_i64(out, number, difference(value, pack->base_time));
+            break;
+        case PACK_TEXT:
+            oms_wire_put_str(out, number, *(const struct oms_str *)place);
+            break;
+        case PACK_WORD:
+            write_word(out, number, *(const struct oms_str *)place);
+            break;
+        default:
+            write_part(pack, field, object, out, number);
+        }
+    }
+}
+
+/* ---- reading ---- */
+
+static bool read_hash(const struct order_pack *pack, const struct oms_wire *wire, void *place)
+{
+    struct oms_hash128 hash = pack->fingerprint;
+    const unsigned char *in = (const unsigned char *)wire->bytes.data;
+
+    if (wire->is_bytes) {
+        if (wire->bytes.len != 16)
+            return false;
+        hash = (struct oms_hash128){.hi = oms_get_be64(in), .lo = oms_get_be64(in + 8)};
+    } else if (wire->number != 1) {
+        return false;
+    }
+    memcpy(place, &hash, sizeof hash);
+    return true;
+}
+
+static enum oms_status read_actor(const struct order_pack *pack, const struct oms_wire *wire, void *place)
+{
+    if (wire->is_bytes)
+        return order_pack_read(pack, &order_pack_actor, wire->bytes, place);
+    if (wire->number != 1 || !pack->actor)
+        return OMS_CORRUPT;
+    memcpy(place, pack->actor, sizeof *pack->actor);
+    return OMS_OK;
+}
+
+/* The count at the head of a list; every item takes at least one byte. */
+static bool read_count(struct oms_wire *list, struct oms_str source, size_t *count)
+{
+    uint64_t n;
+
+    oms_wire_read(list, source);
+    n = oms_wire_varint(list);
+    if (list->corrupt || n > (uint64_t)(list->end - list->next))
+        return false;
+    *count = (size_t)n;
+    return true;
+}
+
+/* One length-prefixed item. */
+static bool read_item(struct oms_wire *list, struct oms_str *item)
+{
+    uint64_t len = oms_wire_varint(list);
+
+    if (list->corrupt || len > (uint64_t)(list->end - list->next))
+        return false;
+    *item = oms_str_make(list->next, (size_t)len);
+    list->next += len;
+    return true;
+}
+
+static enum oms_status read_records(const struct order_pack *pack, const struct order_pack_field *field,
+                                    struct oms_str source, void *object)
+{
+    enum oms_status status = OMS_OK;
+    struct oms_wire list;
+    struct oms_str item;
+    size_t count;
+    char *items;
+
+    if (!read_count(&list, source, &count))
+        return OMS_CORRUPT;
+    items = oms_arena_calloc(pack->arena, count ? count : 1, field->table->size);
+    if (!items)
+        return OMS_LIMIT;
+    for (size_t i = 0; status == OMS_OK && i < count; i++) {
+        if (!read_item(&list, &item))
+            return OMS_CORRUPT;
+        status = order_pack_read(pack, field->table, item, items + i * field->table->size);
+    }
+    memcpy((char *)object + field->offset, &items, sizeof items);
+    memcpy((char *)object + field->aux, &count, sizeof count);
+    return status;
+}
+
+static enum oms_status read_texts(const struct order_pack *pack, const struct order_pack_field *field,
+                                  struct oms_str source, void *object)
+{
+    struct oms_wire list;
+    struct oms_str *texts;
+    size_t count;
+
+    if (!read_count(&list, source, &count))
+        return OMS_CORRUPT;
+    texts = oms_arena_calloc(pack->arena, count ? count : 1, sizeof *texts);
+    if (!texts)
+        return OMS_LIMIT;
+    for (size_t i = 0; i < count; i++)
+        if (!read_item(&list, &texts[i]))
+            return OMS_CORRUPT;
+    memcpy((char *)object + field->offset, &texts, sizeof texts);
+    memcpy((char *)object + field->aux, &count, sizeof count);
+    return OMS_OK;
+}
+
+static bool read_word(const struct oms_wire *wire, struct oms_str *out)
+{
+    *out = wire->is_bytes ? wire->bytes : order_word_text(wire->number);
+    return oms_str_present(*out);
+}
+
+/* Fields of kind 0 (numbers), but for those that may be either. */
+static bool read_number(const struct order_pack *pack, const struct order_pack_field *field,
+                        const struct oms_wire *wire, void *place)
+{
+    int64_t value = oms_wire_i64(wire);
+
+    if (wire->is_bytes)
+        return false;
+    switch ((enum order_pack_kind)field->kind) {
+    case PACK_BOOL:
+        *(bool *)place = wire->number != 0;
+        return true;
+    case PACK_U16:
+        *(uint16_t *)place = (uint16_t)wire->number;
+        return wire->number <= UINT16_MAX;
+    case PACK_U32:
+        *(uint32_t *)place = (uint32_t)wire->number;
+        return wire->number <= UINT32_MAX;
+    case PACK_ENUM:
+        *(uint32_t *)place = (uint32_t)wire->number;
+        return wire->number < field->aux;
+    case PACK_U64:
+        *(uint64_t *)place = wire->number;
+        return true;
+    case PACK_I32:
+        *(int32_t *)place = (int32_t)value;
+        return value >= INT32_MIN && value <= INT32_MAX;
+    case PACK_TIME:
+        value = sum(value, pack->base_time);
+        memcpy(place, &value, sizeof value);
+        return true;
+    default: /* I64 and I64_FROM; the base of the latter is added at the end */
+        memcpy(place, &value, sizeof value);
+        return true;
+    }
+}
+
+static enum oms_status read_field(const struct order_pack *pack, const struct order_pack_field *field,
+                                  const struct oms_wire *wire, void *object)
+{
+    void *place = (char *)object + field->offset;
+
+    switch ((enum order_pack_kind)field->kind) {
+    case PACK_NONE:
+        return OMS_OK;
+    case PACK_TEXT:
+        *(struct oms_str *)place = wire->bytes;
+        return wire->is_bytes ? OMS_OK : OMS_CORRUPT;
+    case PACK_WORD:
+        return read_word(wire, place) ? OMS_OK : OMS_CORRUPT;
+    case PACK_HASH:
+        return read_hash(pack, wire, place) ? OMS_OK : OMS_CORRUPT;
+    case PACK_ACTOR:
+        return read_actor(pack, wire, place);
+    case PACK_RECORD:
+        return wire->is_bytes ? order_pack_read(pack, field->table, wire->bytes, place) : OMS_CORRUPT;
+    case PACK_RECORDS:
+        return wire->is_bytes ? read_records(pack, field, wire->bytes, object) : OMS_CORRUPT;
+    case PACK_TEXTS:
+        return wire->is_bytes ? read_texts(pack, field, wire->bytes, object) : OMS_CORRUPT;
+    default:
+        return read_number(pack, field, wire, place) ? OMS_OK : OMS_CORRUPT;
+    }
+}
+
+/* Adds what PACK_I64_FROM rows are counted from: an absent difference is none. */
+static void add_bases(const struct order_pack_table *table, void *object)
+{
+    for (unsigned number = 1; number < table->count; number++) {
+        const struct order_pack_field *field = &table->fields[number];
+
+        if (field->kind == PACK_I64_FROM) {
+            int64_t value = sum(load_i64(object, field->offset), load_i64(object, field->aux));
+
+            memcpy((char *)object + field->offset, &value, sizeof value);
+        }
+    }
+}
+
+enum oms_status order_pack_read(const struct order_pack *pack, const struct order_pack_table *table,
+                                struct oms_str source, void *object)
+{
+    enum oms_status status;
+    struct oms_wire wire;
+
+    oms_wire_read(&wire, source);
+    while (oms_wire_next(&wire)) {
+        if (wire.field >= table->count)
+            continue;
+        status = read_field(pack, &table->fields[wire.field], &wire, object);
+        if (status != OMS_OK)
+            return status;
+    }
+    if (wire.corrupt)
+        return OMS_CORRUPT;
+    if (table->has_from)
+        add_bases(table, object);
+    return OMS_OK;
+}

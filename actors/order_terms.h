@@ -1,0 +1,65 @@
+/*
+ * The index terms of an order: what lists find it by.
+ *
+ * A term is a key of STORE_TERMS: tenant (4), index (1), the term's text (escaped so that no term is the
+ * prefix of another), the sort key (placedAt, 8, big endian), the order's id (16). Its value is empty: a
+ * value that followed the order's statuses would be rewritten under every key by every command. The projector
+ * stores the difference between the terms before and after a unit, so a usual transition moves one key.
+ */
+#ifndef ORDER_TERMS_H
+#define ORDER_TERMS_H
+
+#include "actors/order_view.h"
+#include "runtime/message.h"
+
+/* Numbers are stored in keys: append only. */
+enum order_index {
+    ORDER_INDEX_PLACED = 1,    /* every order; no term */
+    ORDER_INDEX_STAGE = 2,     /* term: stage, 1 byte */
+    ORDER_INDEX_CUSTOMER = 3,  /* term: customerId */
+    ORDER_INDEX_VENDOR = 4,    /* term: vendorId, each once */
+    ORDER_INDEX_SKU = 5,       /* term: sku, each once */
+    ORDER_INDEX_REFERENCE = 6, /* term: tracking reference of a shipment, each once */
+    ORDER_INDEX_EXTERNAL_REF = 7, /* term: externalRef, whatever its source; none when absent */
+};
+
+/* Keys in the arena, sorted and unique after order_terms_collect. */
+struct order_terms {
+    struct oms_arena *arena;
+    struct oms_str *keys;
+    size_t count;
+};
+
+void order_terms_init(struct order_terms *terms, struct oms_arena *arena);
+/* Sets the terms of the order as it is now. false when the arena is exhausted: the list is then not to be
+ * used. */
+bool order_terms_collect(const struct order *order, uint32_t tenant, struct order_terms *terms);
+/*
+ * Calls `emit` for every key that only `before` has (is_delete) and for every key that only `after` has, in
+ * key order; the value is empty.
+ */
+void order_terms_diff(const struct order_terms *before, const struct order_terms *after,
+                      void (*emit)(void *context, bool is_delete, struct oms_str key, struct oms_str value),
+                      void *context);
+
+/* ---- keys, for scans ---- */
+
+#define ORDER_TERM_KEY_MAX 512
+
+/*
+ * The prefix that all keys of this term share, up to the sort key: a scan's lower bound; the upper bound is
+ * the prefix behind which 0xff bytes follow. Returns its length. PLACED takes an absent term. A term over
+ * OMS_ID_BYTES_MAX is cut to it, here and when stored, so a look-up must check the state.
+ */
+size_t order_term_prefix(uint32_t tenant, enum order_index index, struct oms_str term,
+                         unsigned char out[ORDER_TERM_KEY_MAX]);
+/* The prefix of a stage's keys. */
+size_t order_term_stage_prefix(uint32_t tenant, enum order_stage stage,
+                               unsigned char out[ORDER_TERM_KEY_MAX]);
+/* Adds sort key and id to a prefix of `len` bytes; returns the full length. Ascending by instant. */
+size_t order_term_complete(unsigned char key[ORDER_TERM_KEY_MAX], size_t len, int64_t instant_ms,
+                           const unsigned char id[16]);
+/* The sort instant and id at a key's end; false for a key of another shape. */
+bool order_term_read(struct oms_str key, int64_t *instant_ms, unsigned char id[16]);
+
+#endif

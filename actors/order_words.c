@@ -1,0 +1,116 @@
+/*
+ * Common words of orders as numbers: step names, sources, methods. A stored order repeats them so often that
+ * they would be a third of its bytes.
+ *
+ * Sorted by length for the look-up, then by number. Numbers are stored: a new word takes the next free one
+ * above the highest (1 to 63 are the commands' own), and none is ever changed or removed.
+ */
+#include "actors/order_pack.h"
+
+struct word {
+    uint8_t number;
+    uint8_t len;
+    const char *text;
+};
+
+#define W(number, text)                                                                                      \
+    {                                                                                                        \
+        number, sizeof(text) - 1, text                                                                       \
+    }
+
+static const struct word words[] = {
+    W(64, "api"),
+    W(72, "card"),
+    W(73, "cash"),
+    W(67, "import"),
+    W(71, "pickup"),
+    W(75, "paypal"),
+    W(76, "stripe"),
+    W(77, "manual"),
+    W(79, "review"),
+    W(66, "shopify"),
+    W(69, "express"),
+    W(78, "default"),
+    W(32, "add_note"),
+    W(34, "step_due"),
+    W(68, "standard"),
+    W(91, "Same Day"),
+    W(70, "overnight"),
+    W(87, "Furniture"),
+    W(30, "place_hold"),
+    W(65, "superstore"),
+    W(88, "Technology"),
+    W(6, "place_order"),
+    W(33, "expire_hold"),
+    W(90, "First Class"),
+    W(1, "create_order"),
+    W(9, "add_shipment"),
+    W(19, "cancel_order"),
+    W(27, "review_order"),
+    W(31, "release_hold"),
+    W(89, "Second Class"),
+    W(2, "add_line_item"),
+    W(7, "confirm_order"),
+    W(14, "fail_shipment"),
+    W(22, "reject_return"),
+    W(24, "cancel_return"),
+    W(29, "skip_activity"),
+    W(74, "bank_transfer"),
+    W(80, "pick_and_pack"),
+    W(17, "record_payment"),
+    W(20, "request_return"),
+    W(21, "approve_return"),
+    W(23, "receive_return"),
+    W(25, "process_refund"),
+    W(35, "track_shipment"),
+    W(81, "AwaitingReview"),
+    W(92, "Standard Class"),
+    W(4, "change_quantity"),
+    W(13, "cancel_shipment"),
+    W(15, "mark_as_shipped"),
+    W(82, "AwaitingPicking"),
+    W(86, "AwaitingPayment"),
+    W(93, "Office Supplies"),
+    W(3, "remove_line_item"),
+    W(10, "confirm_shipment"),
+    W(12, "deliver_shipment"),
+    W(83, "AwaitingShipment"),
+    W(8, "cancel_line_items"),
+    W(11, "dispatch_shipment"),
+    W(18, "mark_as_completed"),
+    W(26, "escalate_reviewer"),
+    W(28, "complete_activity"),
+    W(5, "change_destination"),
+    W(84, "AwaitingCompletion"),
+    W(85, "AwaitingConfirmation"),
+    W(16, "add_shipping_tracking_reference"),
+};
+
+#define WORD_LENGTH_MAX 31
+#define WORD_NUMBER_MAX 93
+
+/* Of each length, the index of the first word that is at least so long. */
+static const uint8_t first_of_length[WORD_LENGTH_MAX + 2] = {
+    0,  0,  0,  0,  1,  3,  3,  9,  12, 16, 18, 21, 24, 30, 38, 46, 52,
+    56, 61, 63, 63, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 65,
+};
+
+unsigned order_word_number(struct oms_str text)
+{
+    if (text.len > WORD_LENGTH_MAX)
+        return 0;
+    for (unsigned i = first_of_length[text.len]; i < first_of_length[text.len + 1]; i++)
+        if (memcmp(words[i].text, text.data, text.len) == 0)
+            return words[i].number;
+    return 0;
+}
+
+struct oms_str order_word_text(uint64_t number)
+{
+    if (number > WORD_NUMBER_MAX)
+        return OMS_STR_NONE;
+    for (size_t i = 0; i < OMS_COUNT_OF(words); i++)
+        if (words[i].number == number)
+            return (struct oms_str){words[i].text, words[i].len};
+    return OMS_STR_NONE;
+}
