@@ -13,7 +13,7 @@
 #include "runtime/shard_internal.h"
 
 /* Enough for full queues (tens of thousands of messages a shard at hundreds a round) many times over. */
-enum { FINISH_ROUNDS_MAX = 2000 };
+enum { FINISH_ROUNDS_MAX = 500 };
 
 void rt_worker_list_add(struct rt_worker_list *list, struct rt_worker *worker)
 {
@@ -55,26 +55,26 @@ static bool finish_round(struct rt_host *host, const struct rt_worker_list *work
     return progress;
 }
 
-static void finish_all(struct rt_host *host, const struct rt_worker_list *workers)
+/* False when it had to be cut short. */
+static bool finish_all(struct rt_host *host, const struct rt_worker_list *workers)
 {
     bool *more = oms_calloc(workers->count + 1, sizeof *more);
     unsigned rounds = 0;
 
     while (rounds < FINISH_ROUNDS_MAX && finish_round(host, workers, more))
         rounds++;
-    if (rounds == FINISH_ROUNDS_MAX)
-        OMS_LOG(OMS_LOG_WARN, "runtime.finish_cut_short", OMS_LOG_U64("rounds", rounds));
     oms_free(more);
+    return rounds < FINISH_ROUNDS_MAX;
 }
 
 void rt_host_finish(struct rt_host *host, const struct rt_worker_list *workers)
 {
-    finish_all(host, workers);
+    (void)finish_all(host, workers); /* actors may talk for ever: closing ends that */
     for (unsigned i = 0; i < host->shard_count; i++)
         rt_shard_close(host->shards[i]);
-    finish_all(host, workers);
+    if (!finish_all(host, workers))
+        OMS_LOG(OMS_LOG_WARN, "runtime.finish_cut_short", OMS_LOG_U64("rounds", FINISH_ROUNDS_MAX));
     for (unsigned i = 0; i < host->shard_count; i++)
         rt_shard_drop_actors(host->shards[i], NULL);
-    /* What the actors kept and now gave back. */
-    finish_all(host, workers);
+    (void)finish_all(host, workers); /* what the actors kept and now gave back */
 }

@@ -183,7 +183,8 @@ static void run_worker(struct sim_host *sim, unsigned entity_index)
     /* Only now: the step may have offloaded, and then the array has moved. */
     struct sim_entity *entity = &sim->entities[entity_index];
     entity->more = more;
-    entity->due_ns = wait_ms < 0 ? NEVER : sim->now_ns + (uint64_t)wait_ms * NS_PER_MS;
+    bool for_ever = wait_ms < 0 || (uint64_t)wait_ms > (NEVER - sim->now_ns) / NS_PER_MS;
+    entity->due_ns = for_ever ? NEVER : sim->now_ns + (uint64_t)wait_ms * NS_PER_MS;
 }
 
 static void run_job(struct sim_host *sim, unsigned entity_index)
