@@ -1,0 +1,653 @@
+/*
+ * The benchmark: starts each server under test on a free port with a fresh data folder, drives it by the load
+ * client in this process, and compares what the engine does with the floors at the same connections and
+ * streams. What the phases are and how to read the numbers: bench/README.md.
+ *
+ * Everything is bounded: seconds per phase, requests per fill, and the children die with this process.
+ */
+#include <errno.h>
+#include <ftw.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "bench/load/workload.h"
+#include "bench/process.h"
+#include "bench/report.h"
+#include "runtime/base/alloc.h"
+#include "runtime/base/buf.h"
+
+#define SAMPLE_MS 200
+
+struct settings {
+    const char *liteoms, *floors, *data, *json, *phases;
+    double warmup_s, duration_s;
+    unsigned shards;
+    size_t orders;         /* hot ones */
+    uint64_t store_orders; /* of the large store */
+};
+
+struct bench {
+    struct settings settings;
+    struct report report;
+    struct process server;
+    char folder[512];
+    char log[600];
+    char token[8192];
+    bool has_token;
+    char run_id[32];
+    char **ids;
+    uint64_t next_number; /* of the next reference, so that none repeats on a server */
+    bool failed;
+};
+
+/* ---- small things
+ * ------------------------------------------------------------------------------------------- */
+
+static double env_number(const char *name, double normal)
+{
+    const char *text = getenv(name);
+    return text && *text ? strtod(text, NULL) : normal;
+}
+
+static const char *env_text(const char *name, const char *normal)
+{
+    const char *text = getenv(name);
+    return text && *text ? text : normal;
+}
+
+static bool wanted(const struct bench *bench, const char *phases)
+{
+    return strpbrk(bench->settings.phases, phases) != NULL;
+}
+
+static void sleep_ms(long ms)
+{
+    struct timespec pause = {ms / 1000, ms % 1000 * 1000000};
+    nanosleep(&pause, NULL);
+}
+
+static int remove_one(const char *path, const struct stat *info, int kind, struct FTW *where)
+{
+    (void)info;
+    (void)kind;
+    (void)where;
+    return remove(path);
+}
+
+static void remove_folder(const char *path)
+{
+    (void)nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+static bool fail(struct bench *bench, const struct oms_error *error)
+{
+    fprintf(stderr, "bench: %s\n", error->message);
+    bench->failed = true;
+    return false;
+}
+
+/* The value of the first metric whose name ends in `suffix`; negative when there is none. */
+static double metric(const struct bench *bench, const char *suffix)
+{
+    struct oms_buf text;
+    struct oms_error error;
+    unsigned status = 0;
+    double value = -1;
+
+    oms_buf_init(&text, 16u << 20);
+    if (load_fetch(bench->server.port, "GET", "/metrics", bench->has_token ? bench->token : NULL,
+                   OMS_STR_NONE, &status, &text, &error) == OMS_OK &&
+        status == 200) {
+        oms_buf_append_char(&text, '\0');
+        for (char *line = text.data; line && *line;
+             line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL) {
+            size_t len = strcspn(line, " {\n");
+            if (*line != '#' && len >= strlen(suffix) &&
+                memcmp(line + len - strlen(suffix), suffix, strlen(suffix)) == 0) {
+                value = strtod(line + strcspn(line, " \n"), NULL);
+                break;
+            }
+        }
+    }
+    oms_buf_fini(&text);
+    return value;
+}
+
+/* ---- watching the lag during a phase
+ * ------------------------------------------------------------------------- */
+
+struct sampler {
+    struct bench *bench;
+    pthread_t thread;
+    atomic_bool stop;
+    double lag_max;
+};
+
+static void *sample(void *argument)
+{
+    struct sampler *sampler = argument;
+
+    while (!atomic_load(&sampler->stop)) {
+        double lag = metric(sampler->bench, "lag_units");
+        if (lag > sampler->lag_max)
+            sampler->lag_max = lag;
+        sleep_ms(SAMPLE_MS);
+    }
+    return NULL;
+}
+
+/* ---- servers
+ * ------------------------------------------------------------------------------------------------- */
+
+static bool start_floor(struct bench *bench, const char *mode)
+{
+    char shards[16];
+    struct oms_error error;
+
+    snprintf(shards, sizeof(shards), "%u", bench->settings.shards);
+    snprintf(bench->folder, sizeof(bench->folder), "%s/floor-%s", bench->settings.data, mode);
+    snprintf(bench->log, sizeof(bench->log), "%s/floor-%s.log", bench->settings.data, mode);
+    remove_folder(bench->folder);
+    bench->has_token = false;
+    char *argv[] = {(char *)(uintptr_t)bench->settings.floors,
+                    (char *)(uintptr_t)mode,
+                    (char *)(uintptr_t) "127.0.0.1:0",
+                    bench->folder,
+                    shards,
+                    NULL};
+    if (process_start(argv, bench->log, &bench->server, &error) != OMS_OK)
+        return fail(bench, &error);
+    return true;
+}
+
+static bool start_again(struct bench *bench)
+{
+    char shards[16];
+    struct oms_error error;
+    char *argv[] = {(char *)(uintptr_t)bench->settings.liteoms,
+                    (char *)(uintptr_t) "serve",
+                    (char *)(uintptr_t) "--dev",
+                    (char *)(uintptr_t) "--data",
+                    bench->folder,
+                    (char *)(uintptr_t) "--listen",
+                    (char *)(uintptr_t) "127.0.0.1:0",
+                    (char *)(uintptr_t) "--shards",
+                    shards,
+                    NULL};
+    char *token_argv[] = {(char *)(uintptr_t)bench->settings.liteoms,
+                          (char *)(uintptr_t) "token",
+                          (char *)(uintptr_t) "--tenant",
+                          (char *)(uintptr_t) "demo",
+                          (char *)(uintptr_t) "--sub",
+                          (char *)(uintptr_t) "bench",
+                          (char *)(uintptr_t) "--role",
+                          (char *)(uintptr_t) "admin",
+                          (char *)(uintptr_t) "--ttl",
+                          (char *)(uintptr_t) "86400",
+                          (char *)(uintptr_t) "--data",
+                          bench->folder,
+                          NULL};
+
+    snprintf(shards, sizeof(shards), "%u", bench->settings.shards);
+    if (process_start(argv, bench->log, &bench->server, &error) != OMS_OK)
+        return fail(bench, &error);
+    if (process_line(token_argv, bench->token, sizeof(bench->token), &error) != OMS_OK)
+        return fail(bench, &error);
+    bench->has_token = true;
+    return true;
+}
+
+static bool start_liteoms(struct bench *bench, const char *name)
+{
+    snprintf(bench->folder, sizeof(bench->folder), "%s/%s", bench->settings.data, name);
+    snprintf(bench->log, sizeof(bench->log), "%s/%s.log", bench->settings.data, name);
+    remove_folder(bench->folder);
+    bench->next_number = 0;
+    return start_again(bench);
+}
+
+static void stop_server(struct bench *bench)
+{
+    if (bench->server.pid <= 0)
+        return;
+    int status = process_stop(&bench->server);
+    if (status != 0) {
+        fprintf(stderr, "bench: the server stopped with %d; see %s\n", status, bench->log);
+        bench->failed = true;
+    }
+}
+
+static void end_server(struct bench *bench)
+{
+    stop_server(bench);
+    remove_folder(bench->folder);
+}
+
+/* ---- one measurement
+ * ----------------------------------------------------------------------------------------- */
+
+struct measurement {
+    const char *phase, *name;
+    unsigned connections, streams;
+    double rate;
+    char floor;
+    double target_ratio, target_p99_us;
+    bool quiet; /* a fill: not a row of the table */
+    uint64_t requests_max;
+};
+
+static void fill_row(struct bench *bench, const struct measurement *wish, const struct load_result *result,
+                     double lag_max, double cpu_s, double wall_s)
+{
+    struct report_row *row = report_add(&bench->report);
+    char floor[2] = {wish->floor, '\0'};
+
+    *row = (struct report_row){
+        .phase = wish->phase,
+        .name = wish->name,
+        .connections = wish->connections,
+        .streams = wish->streams,
+        .offered = wish->rate,
+        .seconds = result->seconds,
+        .rate = result->seconds > 0 ? (double)result->answers / result->seconds : 0,
+        .p50_us = (double)histogram_quantile(&result->latency, 0.50) / 1e3,
+        .p99_us = (double)histogram_quantile(&result->latency, 0.99) / 1e3,
+        .p999_us = (double)histogram_quantile(&result->latency, 0.999) / 1e3,
+        .max_us = (double)result->latency.max_ns / 1e3,
+        .mean_us = (double)histogram_mean(&result->latency) / 1e3,
+        .wrong = result->wrong,
+        .unanswered = result->unanswered,
+        .lag_units_max = lag_max,
+        .cpu_share = wall_s > 0 ? cpu_s / wall_s : 0,
+        .floor = wish->floor,
+        .target_ratio = wish->target_ratio,
+        .target_p99_us = wish->target_p99_us,
+    };
+    if (wish->floor)
+        row->floor_rate = report_rate(&bench->report, floor, wish->connections, wish->streams);
+    report_print_row(stdout, row);
+}
+
+static bool measure(struct bench *bench, const struct measurement *wish, struct workload *workload)
+{
+    struct load_config config = {.port = bench->server.port,
+                                 .path = "/graphql",
+                                 .token = bench->has_token ? bench->token : NULL,
+                                 .connections = wish->connections,
+                                 .streams = wish->streams,
+                                 .warmup_s = bench->settings.warmup_s,
+                                 .duration_s = wish->requests_max ? 0 : bench->settings.duration_s,
+                                 .rate = wish->rate,
+                                 .requests_max = wish->requests_max};
+    struct load_result *result = oms_calloc(1, sizeof(*result));
+    struct sampler sampler = {.bench = bench, .lag_max = -1};
+    struct oms_error error;
+    double cpu = process_cpu_s(&bench->server);
+    uint64_t begin = load_now_ns();
+
+    (void)pthread_create(&sampler.thread, NULL, sample, &sampler);
+    enum oms_status status = load_run(&config, workload_load(workload), result, &error);
+    double wall = (double)(load_now_ns() - begin) / 1e9;
+    cpu = process_cpu_s(&bench->server) - cpu;
+    atomic_store(&sampler.stop, true);
+    pthread_join(sampler.thread, NULL);
+    if (status == OMS_OK && !wish->quiet)
+        fill_row(bench, wish, result, sampler.lag_max, cpu, wall);
+    if (result->wrong || result->unanswered) {
+        fprintf(stderr, "bench: %s: %llu wrong, %llu unanswered; the first: %s\n", wish->name,
+                (unsigned long long)result->wrong, (unsigned long long)result->unanswered,
+                result->first_wrong);
+        bench->failed = true;
+    }
+    oms_free(result);
+    if (status != OMS_OK)
+        fail(bench, &error);
+    return status == OMS_OK;
+}
+
+/* Makes `count` orders; keeps the ids of the first ones when `ids` is given. */
+static bool make_orders(struct bench *bench, uint64_t count, char **ids, size_t ids_max)
+{
+    struct workload_config config = {.run_id = bench->run_id, .first = bench->next_number};
+    struct workload *workload = workload_create(&config);
+    struct measurement wish = {
+        .name = "filling", .connections = 32, .streams = 32, .quiet = true, .requests_max = count};
+
+    bool done = measure(bench, &wish, workload);
+    bench->next_number += count;
+    if (done && ids && workload_take_ids(workload, ids, ids_max) != ids_max) {
+        fprintf(stderr, "bench: fewer orders were made than asked for\n");
+        bench->failed = true;
+        done = false;
+    }
+    workload_destroy(workload);
+    return done;
+}
+
+/* ---- the phases
+ * ---------------------------------------------------------------------------------------------- */
+
+static void floors(struct bench *bench)
+{
+    static const unsigned shapes[][2] = {{32, 4}, {32, 32}, {64, 1}};
+    static const char *const modes[] = {"constant", "durable"};
+
+    for (unsigned mode = 0; mode < 2; mode++) {
+        if (!wanted(bench, mode ? "bdef" : "ac"))
+            continue;
+        if (!start_floor(bench, modes[mode]))
+            return;
+        for (unsigned i = 0; i < (mode ? 3u : 2u); i++) {
+            struct measurement wish = {.phase = mode ? "b" : "a",
+                                       .name = mode ? "floor: 600 bytes after a commit" : "floor: 600 bytes",
+                                       .connections = shapes[i][0],
+                                       .streams = shapes[i][1]};
+            struct workload *workload = workload_constant(600);
+            bool done = measure(bench, &wish, workload);
+            workload_destroy(workload);
+            if (!done)
+                break;
+        }
+        end_server(bench);
+    }
+}
+
+static void run_get(struct bench *bench, const struct workload_config *hot)
+{
+    struct workload *workload = workload_get(hot);
+    static const unsigned streams[] = {4, 32};
+
+    for (unsigned i = 0; i < 2; i++) {
+        struct measurement wish = {.phase = "c",
+                                   .name = "getOrder, 15 fields, hot orders",
+                                   .connections = 32,
+                                   .streams = streams[i],
+                                   .floor = 'a',
+                                   .target_ratio = 0.35};
+        if (!measure(bench, &wish, workload))
+            break;
+    }
+    workload_destroy(workload);
+}
+
+static void run_create(struct bench *bench)
+{
+    static const unsigned streams[] = {4, 32};
+
+    for (unsigned i = 0; i < 2; i++) {
+        struct workload_config config = {.run_id = bench->run_id, .first = bench->next_number};
+        struct workload *workload = workload_create(&config);
+        struct measurement wish = {.phase = "d",
+                                   .name = "createOrder, 2 lines",
+                                   .connections = 32,
+                                   .streams = streams[i],
+                                   .floor = 'b',
+                                   .target_ratio = 0.3};
+        bool done = measure(bench, &wish, workload);
+        bench->next_number += 100000000;
+        workload_destroy(workload);
+        if (!done)
+            break;
+    }
+}
+
+static void run_hold(struct bench *bench, const struct workload_config *hot)
+{
+    struct workload *workload = workload_hold(hot);
+    static const unsigned streams[] = {4, 32};
+    bool done = true;
+
+    for (unsigned i = 0; i < 2 && done; i++) {
+        struct measurement wish = {.phase = "e",
+                                   .name = "hold and release, 10,000 orders",
+                                   .connections = 32,
+                                   .streams = streams[i],
+                                   .floor = 'b',
+                                   .target_ratio = 0.5};
+        done = measure(bench, &wish, workload);
+    }
+    if (done) {
+        struct measurement wish = {.phase = "e",
+                                   .name = "the same at half load",
+                                   .connections = 32,
+                                   .streams = 4,
+                                   .rate = report_rate(&bench->report, "e", 32, 4) / 2,
+                                   .target_p99_us = 5000};
+        (void)measure(bench, &wish, workload);
+    }
+    workload_destroy(workload);
+}
+
+static void run_single(struct bench *bench, const struct workload_config *hot)
+{
+    struct workload_config one = *hot;
+    /* An order of its own: the holds of (e)'s orders are not none any more. */
+    char *id = NULL;
+
+    one.order_count = 1;
+    one.order_ids = &id;
+    if (!make_orders(bench, 1, &id, 1))
+        return;
+    struct workload *workload = workload_hold(&one);
+    struct measurement wish = {.phase = "f",
+                               .name = "the same on one order, 64 clients",
+                               .connections = 64,
+                               .streams = 1,
+                               .floor = 'b',
+                               .target_ratio = 0.3};
+    (void)measure(bench, &wish, workload);
+    workload_destroy(workload);
+    oms_free(id);
+}
+
+static void hot_phases(struct bench *bench)
+{
+    size_t count = bench->settings.orders;
+    struct workload_config hot = {
+        .seed = 42, .run_id = bench->run_id, .order_ids = bench->ids, .order_count = count};
+
+    if (!start_liteoms(bench, "hot"))
+        return;
+    if (make_orders(bench, count, bench->ids, count)) {
+        if (wanted(bench, "c"))
+            run_get(bench, &hot);
+        if (wanted(bench, "e"))
+            run_hold(bench, &hot);
+        if (wanted(bench, "f"))
+            run_single(bench, &hot);
+        if (wanted(bench, "d"))
+            run_create(bench);
+        for (size_t i = 0; i < count; i++)
+            oms_free(bench->ids[i]);
+    }
+    end_server(bench);
+}
+
+/* Until the materialiser has caught up and memory has settled. */
+static void settle(struct bench *bench)
+{
+    uint64_t rss = 0;
+
+    for (unsigned i = 0; i < 300; i++) {
+        uint64_t now = process_rss(&bench->server, NULL);
+        double lag = metric(bench, "lag_units");
+        if (i >= 20 && lag <= 0 && now < rss + (1u << 20) && now + (1u << 20) > rss)
+            return;
+        rss = now;
+        sleep_ms(200);
+    }
+}
+
+static void run_pages(struct bench *bench)
+{
+    static const unsigned shapes[][2] = {{16, 1}, {32, 4}};
+    struct workload_config config = {
+        .seed = 7, .run_id = bench->run_id, .stages = {"CONFIRMED", "PENDING", "DRAFT"}};
+
+    for (unsigned i = 0; i < 2; i++) {
+        struct workload *workload = workload_page(&config);
+        struct measurement wish = {.phase = "g",
+                                   .name = "a page of 20 orders of a stage",
+                                   .connections = shapes[i][0],
+                                   .streams = shapes[i][1],
+                                   .target_p99_us = 20000};
+        bool done = measure(bench, &wish, workload);
+        if (done && workload_short_pages(workload))
+            report_fact(&bench->report, i ? "short_pages_32x4" : "short_pages_16x1",
+                        "(g) pages with fewer than 20 orders", "", (double)workload_short_pages(workload), 0);
+        workload_destroy(workload);
+        if (!done)
+            return;
+    }
+}
+
+/* Kills the server in the middle of createOrder at full load and starts it again. */
+struct killer {
+    struct process *process;
+    long after_ms;
+};
+
+static void *kill_later(void *argument)
+{
+    struct killer *killer = argument;
+    sleep_ms(killer->after_ms);
+    kill(killer->process->pid, SIGKILL);
+    return NULL;
+}
+
+static void run_crash(struct bench *bench)
+{
+    struct workload_config config = {.run_id = bench->run_id, .first = bench->next_number};
+    struct workload *workload = workload_create(&config);
+    struct load_config load = {.port = bench->server.port,
+                               .path = "/graphql",
+                               .token = bench->token,
+                               .connections = 32,
+                               .streams = 32,
+                               .duration_s = 60};
+    struct load_result *result = oms_calloc(1, sizeof(*result));
+    struct killer killer = {&bench->server, (long)(bench->settings.duration_s * 1000)};
+    struct oms_error error;
+    pthread_t thread;
+
+    (void)pthread_create(&thread, NULL, kill_later, &killer);
+    if (load_run(&load, workload_load(workload), result, &error) == OMS_OK) {
+        fprintf(stderr, "bench: the server outlived kill -9\n");
+        bench->failed = true;
+    }
+    pthread_join(thread, NULL);
+    process_kill(&bench->server);
+    workload_destroy(workload);
+    oms_free(result);
+    bench->next_number += 100000000;
+    if (start_again(bench))
+        report_fact(&bench->report, "start_after_crash_s", "start after kill -9 under full load", "s",
+                    bench->server.ready_s, 10);
+}
+
+static void large_store(struct bench *bench)
+{
+    uint64_t count = bench->settings.store_orders;
+    uint64_t anonymous_before = 0, anonymous = 0;
+
+    if (!start_liteoms(bench, "large"))
+        return;
+    printf("   filling a store with %llu orders …\n", (unsigned long long)count);
+    fflush(stdout);
+    (void)process_rss(&bench->server, &anonymous_before);
+    uint64_t begin = load_now_ns();
+    if (!make_orders(bench, count, NULL, 0)) {
+        end_server(bench);
+        return;
+    }
+    double seconds = (double)(load_now_ns() - begin) / 1e9;
+    report_fact(&bench->report, "fill_per_s", "orders made a second while filling the store", "/s",
+                (double)count / seconds, 0);
+    settle(bench);
+    uint64_t rss = process_rss(&bench->server, &anonymous);
+    double live = metric(bench, "orders_live");
+    report_fact(&bench->report, "orders_live", "orders resident after the fill", "", live, 0);
+    report_fact(&bench->report, "rss_mib", "resident memory then, all of the process", "MiB",
+                (double)rss / 1048576, 0);
+    report_fact(&bench->report, "anonymous_mib", "of it anonymous, less what the empty server had", "MiB",
+                (double)(anonymous - anonymous_before) / 1048576, 0);
+    begin = load_now_ns();
+    stop_server(bench);
+    report_fact(&bench->report, "stop_s", "clean stop", "s", (double)(load_now_ns() - begin) / 1e9, 0);
+    if (!start_again(bench))
+        return;
+    report_fact(&bench->report, "start_after_clean_stop_s", "start after a clean stop", "s",
+                bench->server.ready_s, 1);
+    (void)process_rss(&bench->server, &anonymous_before);
+    report_fact(&bench->report, "anonymous_passivated_mib", "anonymous memory then, no order resident", "MiB",
+                (double)anonymous_before / 1048576, 0);
+    if (live > 0)
+        report_fact(&bench->report, "bytes_per_idle_order", "bytes for each resident idle order (difference)",
+                    "B", ((double)anonymous - (double)anonymous_before) / live, 600.0 * 1048576 / 1e6);
+    if (wanted(bench, "g"))
+        run_pages(bench);
+    if (wanted(bench, "k"))
+        run_crash(bench);
+    end_server(bench);
+}
+
+/* ---- main
+ * ---------------------------------------------------------------------------------------------------- */
+
+static void read_settings(struct settings *settings)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+
+    settings->liteoms = env_text("BENCH_LITEOMS", "build/liteoms");
+    settings->floors = env_text("BENCH_FLOORS", "build/bench/liteoms-floors");
+    settings->data = env_text("BENCH_DATA", "build/bench-data");
+    settings->json = env_text("BENCH_JSON", "build/bench.json");
+    settings->phases = env_text("BENCH_PHASES", "abcdefgmk");
+    settings->warmup_s = env_number("BENCH_WARMUP", 2);
+    settings->duration_s = env_number("BENCH_SECONDS", 8);
+    settings->shards = (unsigned)env_number("BENCH_SHARDS", cores < 1 ? 1 : cores > 64 ? 64 : (double)cores);
+    settings->orders = (size_t)env_number("BENCH_ORDERS", 10000);
+    settings->store_orders = (uint64_t)env_number("BENCH_STORE_ORDERS", 1000000);
+    if (settings->orders < 1 || settings->orders > 65536)
+        settings->orders = 10000;
+}
+
+int main(void)
+{
+    static struct bench bench;
+    struct oms_error error;
+    struct settings *settings = &bench.settings;
+
+    read_settings(settings);
+    bench.report.warmup_s = settings->warmup_s;
+    bench.report.duration_s = settings->duration_s;
+    bench.report.shards = settings->shards;
+    bench.report.store_orders = settings->store_orders;
+    bench.ids = oms_calloc(settings->orders, sizeof(char *));
+    snprintf(bench.run_id, sizeof(bench.run_id), "B%llx", (unsigned long long)time(NULL));
+    if (mkdir(settings->data, 0755) < 0 && errno != EEXIST) {
+        fprintf(stderr, "bench: %s: %s\n", settings->data, strerror(errno));
+        return 1;
+    }
+    printf("%u shards, %.0f s a phase after %.0f s of warm-up; data below %s\n", settings->shards,
+           settings->duration_s, settings->warmup_s, settings->data);
+    report_print_head(stdout);
+    if (wanted(&bench, "abcdef"))
+        floors(&bench);
+    if (wanted(&bench, "cdef"))
+        hot_phases(&bench);
+    if (wanted(&bench, "gmk"))
+        large_store(&bench);
+    report_print_facts(stdout, &bench.report);
+    if (report_write_json(&bench.report, settings->json, &error) != OMS_OK)
+        fail(&bench, &error);
+    else
+        printf("written: %s\n", settings->json);
+    oms_free(bench.ids);
+    return bench.failed ? 1 : 0;
+}
