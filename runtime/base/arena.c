@@ -96,7 +96,10 @@ void oms_arena_reset(struct oms_arena *arena)
     arena->chunk_size = chunk->start_size;
     while (chunk) {
         struct oms_arena_chunk *older = chunk->older;
-        if (!chunk->alone && chunk->size <= chunk->start_size && !kept)
+        bool keep = !chunk->alone && chunk->size <= chunk->start_size;
+        if (keep && kept)
+            chunk_free(arena, kept); /* the oldest one: a newer one may be the short rest below the maximum */
+        if (keep)
             kept = chunk;
         else
             chunk_free(arena, chunk);

@@ -57,19 +57,21 @@ static void test_the_maximum_is_kept(void **state)
 {
     (void)state;
     struct oms_arena arena;
-    oms_arena_init(&arena, 1024, 10000);
+    oms_arena_init(&arena, 1024, 1024 + 2048 + 4096 + 600);
     size_t got = 0;
     while (oms_arena_alloc(&arena, 100)) {
         got += 100;
-        assert_true(arena.used <= 10000);
+        assert_true(arena.used <= 7768);
         assert_false(arena.exhausted);
     }
     assert_true(arena.exhausted);
-    assert_in_range(got, 8000, 10000);
+    assert_in_range(got, 6500, 7768);
     assert_null(oms_arena_alloc(&arena, SIZE_MAX));
     assert_null(oms_arena_alloc(&arena, SIZE_MAX - 4));
     oms_arena_reset(&arena);
     assert_false(arena.exhausted);
+    /* The first chunk, not the short one that ended at the maximum. */
+    assert_int_equal(arena.used, 1024);
     assert_non_null(oms_arena_alloc(&arena, 100));
     oms_arena_fini(&arena);
 }
@@ -88,6 +90,27 @@ static void test_reset_keeps_the_first_chunk(void **state)
     oms_arena_reset(&arena);
     assert_int_equal(arena.used, 1024);
     assert_ptr_equal(oms_arena_alloc(&arena, 16), first);
+    oms_arena_fini(&arena);
+}
+
+/* Above the largest chunk size they no longer double, and one large allocation's chunk may be the smaller
+ * one. */
+static void test_reset_tells_the_first_chunk_from_a_large_allocation(void **state)
+{
+    (void)state;
+    struct oms_arena arena;
+    oms_arena_init(&arena, 512 << 10, 4 << 20);
+    char *first = oms_arena_alloc(&arena, 400 << 10);
+    assert_non_null(oms_arena_alloc(&arena, 300 << 10));
+    assert_non_null(oms_arena_alloc(&arena, 300 << 10));
+    assert_true(arena.used > 1 << 20);
+    /* The newest chunk's rest stayed in use. */
+    assert_ptr_equal(oms_arena_alloc(&arena, 8), first + (400 << 10));
+    for (int i = 0; i < 20; i++)
+        assert_non_null(oms_arena_alloc(&arena, 100 << 10));
+    assert_non_null(oms_arena_alloc(&arena, 300 << 10));
+    oms_arena_reset(&arena);
+    assert_int_equal(arena.used, 512 << 10);
     oms_arena_fini(&arena);
 }
 
@@ -137,6 +160,7 @@ int main(void)
         cmocka_unit_test(test_calloc_is_cleared_and_checks_the_product),
         cmocka_unit_test(test_the_maximum_is_kept),
         cmocka_unit_test(test_reset_keeps_the_first_chunk),
+        cmocka_unit_test(test_reset_tells_the_first_chunk_from_a_large_allocation),
         cmocka_unit_test(test_a_huge_first_allocation_is_not_kept),
         cmocka_unit_test(test_random_allocations_do_not_overlap),
     };

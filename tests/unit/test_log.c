@@ -161,6 +161,11 @@ static void *flood(void *unused)
     return NULL;
 }
 
+static void sleep_into_next_second(void)
+{
+    nanosleep(&(struct timespec){1, 100000000}, NULL);
+}
+
 static void test_a_flood_is_counted(void **state)
 {
     (void)state;
@@ -172,14 +177,18 @@ static void test_a_flood_is_counted(void **state)
     for (int i = 0; i < FLOOD_THREADS; i++)
         pthread_join(threads[i], NULL);
     oms_log_event(OMS_LOG_INFO, "test.other", NULL, 0);
-    nanosleep(&(struct timespec){1, 100000000}, NULL);
+    sleep_into_next_second();
+    oms_log_event(OMS_LOG_INFO, "test.other", NULL, 0);
+    /* What has been reported is not reported again. */
+    flood(NULL);
+    sleep_into_next_second();
     oms_log_event(OMS_LOG_INFO, "test.other", NULL, 0);
     struct oms_str text = capture_end();
     count_lines(text, "test.flood", &lines, &suppressed);
     assert_in_range(lines, 20, 20 * 30);
-    assert_int_equal(lines + suppressed, FLOOD_THREADS * FLOOD_EVENTS);
+    assert_int_equal(lines + suppressed, (FLOOD_THREADS + 1) * FLOOD_EVENTS);
     count_lines(text, "test.other", &lines, &suppressed);
-    assert_int_equal(lines, 2);
+    assert_int_equal(lines, 3);
     assert_int_equal(suppressed, 0);
 }
 

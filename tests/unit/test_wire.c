@@ -237,6 +237,12 @@ static void test_malformed(void **state)
     check_corrupt("\x80\x80\x80\x80\x20\x01", 6);                              /* field over 32 bits */
     check_corrupt("\x03\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", 11);         /* length over the end */
     struct oms_wire wire;
+    oms_wire_read(&wire, OMS_STR("\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"));
+    assert_true(oms_wire_varint(&wire) == UINT64_MAX);
+    assert_false(wire.corrupt);
+    oms_wire_read(&wire, OMS_STR("\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02"));
+    assert_int_equal(oms_wire_varint(&wire), 0);
+    assert_true(wire.corrupt);
     oms_wire_read(&wire, OMS_STR_NONE);
     assert_false(oms_wire_next(&wire));
     assert_false(wire.corrupt);
