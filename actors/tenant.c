@@ -1,0 +1,658 @@
+/*
+ * Tenant versions: making, comparing, storing; see tenant.h.
+ *
+ * The stored form keeps permissions by name and workflows as the JSON they were built from, so that a later
+ * program, in which a permission or a condition has been added, still reads what was meant.
+ */
+#include "actors/tenant.h"
+
+#include "actors/money.h"
+#include "runtime/base/alloc.h"
+#include "runtime/base/assert.h"
+#include "runtime/base/buf.h"
+#include "runtime/base/limits.h"
+#include "runtime/base/value.h"
+#include "runtime/base/wire.h"
+
+/* ---- life ---- */
+
+static struct tenant_version *create(void)
+{
+    struct tenant_version *tenant = oms_calloc(1, sizeof *tenant);
+
+    oms_arena_init(&tenant->arena, 4096, TENANT_ARENA_MAX);
+    tenant->holds = 1;
+    tenant->version = 1;
+    tenant->status = TENANT_ACTIVE;
+    return tenant;
+}
+
+const struct tenant_version *tenant_version_hold(const struct tenant_version *tenant)
+{
+    /* The count is the owner shard's own; everything else stays as it is. */
+    ((struct tenant_version *)(uintptr_t)tenant)->holds++;
+    return tenant;
+}
+
+void tenant_version_release(const struct tenant_version *tenant)
+{
+    struct tenant_version *own = (struct tenant_version *)(uintptr_t)tenant;
+
+    if (!own)
+        return;
+    OMS_ASSERT(own->holds > 0);
+    if (--own->holds)
+        return;
+    oms_arena_fini(&own->arena);
+    oms_free(own);
+}
+
+const char *tenant_status_name(enum tenant_status status)
+{
+    switch (status) {
+    case TENANT_ACTIVE:
+        return "active";
+    case TENANT_SUSPENDED:
+        return "suspended";
+    case TENANT_REMOVED:
+        return "removed";
+    }
+    OMS_UNREACHABLE();
+}
+
+bool tenant_name_valid(struct oms_str name)
+{
+    if (name.len == 0 || name.len > TENANT_NAME_BYTES_MAX)
+        return false;
+    for (size_t i = 0; i < name.len; i++) {
+        char c = name.data[i];
+        bool word = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+
+        if (!word && (i == 0 || (c != '-' && c != '_' && c != '.')))
+            return false;
+    }
+    return true;
+}
+
+/* ---- shared checks ---- */
+
+/* A caller's request walks all scopes of its roles: their number is bounded. */
+static bool grants_bounded(const struct permission_rule *rules, size_t count)
+{
+    size_t run = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        run = i && oms_str_eq(rules[i].holder, rules[i - 1].holder) ? run + 1 : 1;
+        if (run > TENANT_GRANTS_MAX)
+            return false;
+    }
+    return true;
+}
+
+static enum oms_status too_large(struct oms_error *error)
+{
+    return oms_error_set(error, OMS_LIMIT, "the tenant's configuration is too large");
+}
+
+/* ---- from configuration ---- */
+
+static enum oms_status parse_name(struct tenant_version *tenant, const struct oms_value *value,
+                                  struct oms_error *error)
+{
+    if (!value || value->kind != OMS_VALUE_STRING || !tenant_name_valid(value->text))
+        return oms_error_set(
+            error, OMS_INVALID,
+            "name must have 1 to %d characters of a-z, 0-9, '-', '_' and '.', the first a letter or digit",
+            TENANT_NAME_BYTES_MAX);
+    tenant->name = oms_str_copy(&tenant->arena, value->text);
+    return OMS_OK;
+}
+
+static enum oms_status parse_status(struct tenant_version *tenant, const struct oms_value *value,
+                                    struct oms_error *error)
+{
+    static const enum tenant_status all[] = {TENANT_ACTIVE, TENANT_SUSPENDED, TENANT_REMOVED};
+
+    for (size_t i = 0; value->kind == OMS_VALUE_STRING && i < OMS_COUNT_OF(all); i++)
+        if (oms_str_eq_c(value->text, tenant_status_name(all[i]))) {
+            tenant->status = all[i];
+            return OMS_OK;
+        }
+    return oms_error_set(error, OMS_INVALID, "status must be active, suspended or removed");
+}
+
+static enum oms_status parse_currency(struct tenant_version *tenant, const struct oms_value *value,
+                                      struct oms_error *error)
+{
+    if (value->kind == OMS_VALUE_STRING)
+        tenant->currency = money_currency_parse(value->text);
+    return tenant->currency ? OMS_OK
+                            : oms_error_set(error, OMS_INVALID, "currency must be a code of ISO 4217");
+}
+
+/* What a browser sends as Origin (RFC 6454 section 7): scheme, host and port, nothing behind. */
+static bool origin_valid(struct oms_str origin)
+{
+    size_t scheme = 0;
+
+    if (oms_str_eq_c(origin, "*"))
+        return true;
+    if (oms_str_starts(origin, OMS_STR("https://")))
+        scheme = 8;
+    else if (oms_str_starts(origin, OMS_STR("http://")))
+        scheme = 7;
+    if (!scheme || origin.len == scheme || origin.len > OMS_NAME_BYTES_MAX)
+        return false;
+    for (size_t i = scheme; i < origin.len; i++) {
+        unsigned char c = (unsigned char)origin.data[i];
+
+        if (c <= ' ' || c >= 0x7f || c == '/' || c == '?' || c == '#' || c == '@' || (c >= 'A' && c <= 'Z'))
+            return false;
+    }
+    return true;
+}
+
+static enum oms_status parse_origins(struct tenant_version *tenant, const struct oms_value *value,
+                                     struct oms_error *error)
+{
+    struct oms_str *origins;
+
+    if (value->kind != OMS_VALUE_LIST || value->list.count > TENANT_ORIGINS_MAX)
+        return oms_error_set(error, OMS_INVALID, "cors_origins must be a list of at most %d origins",
+                             TENANT_ORIGINS_MAX);
+    origins = oms_arena_calloc(&tenant->arena, value->list.count + 1, sizeof *origins);
+    if (!origins)
+        return too_large(error);
+    for (size_t i = 0; i < value->list.count; i++) {
+        const struct oms_value *item = &value->list.items[i];
+
+        if (item->kind != OMS_VALUE_STRING || !origin_valid(item->text))
+            return oms_error_set(error, OMS_INVALID,
+                                 "cors_origins[%zu] must be \"*\" or an origin such as https://shop.example, "
+                                 "lower case and without a path",
+                                 i);
+        origins[i] = oms_str_copy(&tenant->arena, item->text);
+    }
+    tenant->cors_origins = origins;
+    tenant->cors_origin_count = value->list.count;
+    return OMS_OK;
+}
+
+static enum oms_status parse_limit(const struct oms_field *field, struct tenant_limits *out,
+                                   struct oms_error *error)
+{
+    static const char *const names[] = {"requests_per_second", "open_orders", "streams", "stored_events"};
+    uint64_t *places[] = {&out->requests_per_second, &out->open_orders, &out->streams, &out->stored_events};
+    int64_t number = -1;
+    const char *near;
+
+    for (size_t i = 0; i < OMS_COUNT_OF(names); i++) {
+        if (!oms_str_eq_c(field->name, names[i]))
+            continue;
+        if (field->value.kind == OMS_VALUE_INT)
+            number = field->value.integer;
+        else if (field->value.kind == OMS_VALUE_NUMBER &&
+                 oms_str_to_i64(field->value.text, &number) != OMS_OK)
+            number = -1;
+        if (number < 0)
+            return oms_error_set(error, OMS_INVALID, "limits.%s must be a whole number of at least 0",
+                                 names[i]);
+        *places[i] = (uint64_t)number;
+        return OMS_OK;
+    }
+    near = oms_str_nearest(field->name, names, OMS_COUNT_OF(names));
+    return oms_error_set(error, OMS_INVALID, "unknown limit '%.*s'%s%s%s", OMS_STR_ARG(field->name),
+                         near ? ", did you mean '" : "", near ? near : "", near ? "'?" : "");
+}
+
+static enum oms_status parse_limits(struct tenant_version *tenant, const struct oms_value *value,
+                                    struct oms_error *error)
+{
+    enum oms_status status = OMS_OK;
+
+    if (value->kind != OMS_VALUE_OBJECT)
+        return oms_error_set(error, OMS_INVALID, "limits must be an object");
+    for (size_t i = 0; status == OMS_OK && i < value->object.count; i++)
+        status = parse_limit(&value->object.fields[i], &tenant->limits, error);
+    return status;
+}
+
+static enum oms_status parse_permissions(struct tenant_version *tenant, const struct oms_value *rolemap,
+                                         const struct oms_value *authorizations, struct oms_error *error)
+{
+    struct permission_rows roles, users;
+    enum oms_status status;
+
+    permission_rows_init(&roles, &tenant->arena);
+    permission_rows_init(&users, &tenant->arena);
+    status = rolemap ? permission_rows_parse(&roles, rolemap, "role", error)
+                     : permission_rows_add_defaults(&roles);
+    if (status == OMS_OK && authorizations)
+        status = permission_rows_parse(&users, authorizations, "user", error);
+    if (status != OMS_OK)
+        return status;
+    permission_table_build(&roles, &users, &tenant->permissions);
+    if (!grants_bounded(tenant->permissions.roles, tenant->permissions.role_count) ||
+        !grants_bounded(tenant->permissions.users, tenant->permissions.user_count))
+        return oms_error_set(error, OMS_LIMIT, "a role or user has at most %d scopes", TENANT_GRANTS_MAX);
+    return OMS_OK;
+}
+
+static enum oms_status parse_workflow(struct tenant_version *tenant, const struct oms_value *value,
+                                      struct oms_error *error)
+{
+    struct workflow *workflow = OMS_ARENA_NEW(&tenant->arena, struct workflow);
+    enum oms_status status;
+
+    if (!workflow)
+        return too_large(error);
+    status = value ? workflow_build(value, 1, &tenant->arena, workflow, error)
+                   : workflow_build_json(workflow_default_json(), 1, &tenant->arena, workflow, error);
+    tenant->workflows = workflow;
+    tenant->workflow_count = 1;
+    return status;
+}
+
+static enum oms_status check_keys(const struct oms_value *config, struct oms_error *error)
+{
+    static const char *const known[] = {"name",           "status",   "currency",     "rolemap",
+                                        "authorizations", "workflow", "cors_origins", "limits"};
+
+    if (config->kind != OMS_VALUE_OBJECT)
+        return oms_error_set(error, OMS_INVALID, "a tenant must be an object");
+    for (size_t i = 0; i < config->object.count; i++) {
+        struct oms_str name = config->object.fields[i].name;
+        bool found = false;
+
+        for (size_t k = 0; k < OMS_COUNT_OF(known); k++)
+            found = found || oms_str_eq_c(name, known[k]);
+        if (!found) {
+            const char *near = oms_str_nearest(name, known, OMS_COUNT_OF(known));
+
+            return oms_error_set(error, OMS_INVALID, "unknown key '%.*s'%s%s%s", OMS_STR_ARG(name),
+                                 near ? ", did you mean '" : "", near ? near : "", near ? "'?" : "");
+        }
+    }
+    return OMS_OK;
+}
+
+/* Puts the part's name before the fault that its parser found. */
+static enum oms_status in_part(enum oms_status status, const char *part, struct oms_error *error)
+{
+    char text[sizeof error->message];
+
+    if (status == OMS_OK || !error)
+        return status;
+    memcpy(text, error->message, sizeof text);
+    return oms_error_set(error, status, "%s: %s", part, text);
+}
+
+static enum oms_status fill(struct tenant_version *tenant, const struct oms_value *config,
+                            struct oms_error *error)
+{
+    static const struct {
+        const char *key;
+        enum oms_status (*parse)(struct tenant_version *tenant, const struct oms_value *value,
+                                 struct oms_error *error);
+    } parts[] = {{"status", parse_status},
+                 {"currency", parse_currency},
+                 {"cors_origins", parse_origins},
+                 {"limits", parse_limits}};
+    enum oms_status status;
+
+    if ((status = check_keys(config, error)) != OMS_OK ||
+        (status = parse_name(tenant, oms_value_get_set(config, "name"), error)) != OMS_OK)
+        return status;
+    for (size_t i = 0; i < OMS_COUNT_OF(parts); i++) {
+        const struct oms_value *value = oms_value_get_set(config, parts[i].key);
+
+        if (value && (status = parts[i].parse(tenant, value, error)) != OMS_OK)
+            return status;
+    }
+    status = parse_permissions(tenant, oms_value_get_set(config, "rolemap"),
+                               oms_value_get_set(config, "authorizations"), error);
+    if (status != OMS_OK)
+        return in_part(status, "rolemap or authorizations", error);
+    status = parse_workflow(tenant, oms_value_get_set(config, "workflow"), error);
+    return in_part(status, "workflow", error);
+}
+
+enum oms_status tenant_parse(const struct oms_value *config, struct tenant_version **out,
+                             struct oms_error *error)
+{
+    struct tenant_version *tenant = create();
+    enum oms_status status = fill(tenant, config, error);
+
+    if (status == OMS_OK && tenant->arena.exhausted)
+        status = too_large(error);
+    if (status != OMS_OK) {
+        tenant_version_release(tenant);
+        tenant = NULL;
+    }
+    *out = tenant;
+    return status;
+}
+
+struct tenant_version *tenant_create_default(struct oms_str name)
+{
+    struct oms_field field = {.name = OMS_STR("name")};
+    struct oms_value config = {.kind = OMS_VALUE_OBJECT, .object = {.fields = &field, .count = 1}};
+    struct tenant_version *tenant;
+
+    field.value.kind = OMS_VALUE_STRING;
+    field.value.text = name;
+    OMS_ASSERT(tenant_parse(&config, &tenant, NULL) == OMS_OK);
+    return tenant;
+}
+
+/* ---- succession ---- */
+
+/* Both copies must be in `tenant`'s arena: the source may be gone tomorrow. */
+static bool copy_workflow(struct tenant_version *tenant, const struct workflow *from, uint32_t version,
+                          struct workflow *out)
+{
+    return workflow_build_json(oms_str_copy(&tenant->arena, from->source), version, &tenant->arena, out,
+                               NULL) == OMS_OK;
+}
+
+enum oms_status tenant_version_follow(struct tenant_version *wanted, const struct tenant_version *before)
+{
+    const struct workflow *now = &before->workflows[before->workflow_count - 1];
+    const struct workflow *new = &wanted->workflows[wanted->workflow_count - 1];
+    bool same = oms_str_eq(now->source, new->source);
+    size_t count = before->workflow_count + (same ? 0 : 1);
+    struct workflow *workflows;
+
+    if (count > TENANT_WORKFLOWS_MAX)
+        return OMS_LIMIT;
+    workflows = oms_arena_calloc(&wanted->arena, count, sizeof *workflows);
+    if (!workflows)
+        return OMS_LIMIT;
+    for (size_t i = 0; i < before->workflow_count; i++)
+        if (!copy_workflow(wanted, &before->workflows[i], before->workflows[i].version, &workflows[i]))
+            return OMS_LIMIT;
+    if (!same) {
+        workflows[count - 1] = *new;
+        workflows[count - 1].version = now->version + 1;
+    }
+    wanted->workflows = workflows;
+    wanted->workflow_count = count;
+    wanted->number = before->number;
+    return OMS_OK;
+}
+
+/* ---- codec ---- */
+
+enum {
+    TENANT_NUMBER = 1,
+    TENANT_VERSION = 2,
+    TENANT_NAME = 3,
+    TENANT_STATUS = 4,
+    TENANT_CURRENCY = 5,
+    TENANT_ROLE = 6,     /* repeated: RULE_* */
+    TENANT_USER = 7,     /* repeated: RULE_* */
+    TENANT_WORKFLOW = 8, /* repeated: WORKFLOW_* */
+    TENANT_ORIGIN = 9,
+    TENANT_REQUESTS_PER_SECOND = 10,
+    TENANT_OPEN_ORDERS = 11,
+    TENANT_STREAMS = 12,
+    TENANT_STORED_EVENTS = 13,
+};
+enum { RULE_HOLDER = 1, RULE_SCOPE = 2, RULE_SCOPE_VALUE = 3, RULE_PERMISSION = 4, RULE_EVERYTHING = 5 };
+enum { WORKFLOW_VERSION = 1, WORKFLOW_SOURCE = 2 };
+
+static void put_rules(struct oms_buf *out, unsigned field, const struct permission_rule *rules, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        size_t mark = oms_wire_begin(out, field);
+
+        oms_wire_put_str(out, RULE_HOLDER, rules[i].holder);
+        oms_wire_put_u64(out, RULE_SCOPE, rules[i].scope.kind);
+        oms_wire_put_str(out, RULE_SCOPE_VALUE, rules[i].scope.value);
+        if (rules[i].permissions == PERMISSION_ALL)
+            oms_wire_put_u64(out, RULE_EVERYTHING, 1); /* also what a later version adds */
+        for (unsigned p = 0; p < PERMISSION_COUNT && rules[i].permissions != PERMISSION_ALL; p++)
+            if (rules[i].permissions & PERMISSION_BIT(p))
+                oms_wire_put_str(out, RULE_PERMISSION, oms_str_of(permission_name((enum permission)p)));
+        oms_wire_end(out, mark);
+    }
+}
+
+static void put_body(const struct tenant_version *tenant, struct oms_buf *out)
+{
+    char currency[4];
+
+    oms_wire_put_u64(out, TENANT_NUMBER, tenant->number);
+    oms_wire_put_str(out, TENANT_NAME, tenant->name);
+    oms_wire_put_u64(out, TENANT_STATUS, tenant->status);
+    if (tenant->currency) {
+        money_currency_text(tenant->currency, currency);
+        oms_wire_put_str(out, TENANT_CURRENCY, oms_str_of(currency));
+    }
+    put_rules(out, TENANT_ROLE, tenant->permissions.roles, tenant->permissions.role_count);
+    put_rules(out, TENANT_USER, tenant->permissions.users, tenant->permissions.user_count);
+    for (size_t i = 0; i < tenant->workflow_count; i++) {
+        size_t mark = oms_wire_begin(out, TENANT_WORKFLOW);
+
+        oms_wire_put_u64(out, WORKFLOW_VERSION, tenant->workflows[i].version);
+        oms_wire_put_str(out, WORKFLOW_SOURCE, tenant->workflows[i].source);
+        oms_wire_end(out, mark);
+    }
+    for (size_t i = 0; i < tenant->cors_origin_count; i++)
+        oms_wire_put_str(out, TENANT_ORIGIN, tenant->cors_origins[i]);
+    oms_wire_put_u64(out, TENANT_REQUESTS_PER_SECOND, tenant->limits.requests_per_second);
+    oms_wire_put_u64(out, TENANT_OPEN_ORDERS, tenant->limits.open_orders);
+    oms_wire_put_u64(out, TENANT_STREAMS, tenant->limits.streams);
+    oms_wire_put_u64(out, TENANT_STORED_EVENTS, tenant->limits.stored_events);
+}
+
+void tenant_version_encode(const struct tenant_version *tenant, struct oms_buf *out)
+{
+    oms_wire_put_u64(out, TENANT_VERSION, tenant->version);
+    put_body(tenant, out);
+}
+
+bool tenant_version_same(const struct tenant_version *a, const struct tenant_version *b)
+{
+    struct oms_buf left, right;
+    bool same;
+
+    oms_buf_init(&left, TENANT_STATE_BYTES_MAX);
+    oms_buf_init(&right, TENANT_STATE_BYTES_MAX);
+    put_body(a, &left);
+    put_body(b, &right);
+    same = !left.overflow && !right.overflow && oms_str_eq(oms_buf_str(&left), oms_buf_str(&right));
+    oms_buf_fini(&left);
+    oms_buf_fini(&right);
+    return same;
+}
+
+static enum oms_status read_rule(struct permission_rows *rows, struct oms_str bytes)
+{
+    struct permission_scope scope = {.kind = PERMISSION_SCOPE_TENANT};
+    struct oms_str holder = OMS_STR_NONE;
+    enum permission permission;
+    uint64_t permissions = 0;
+    struct oms_wire wire;
+
+    oms_wire_read(&wire, bytes);
+    while (oms_wire_next(&wire)) {
+        if (wire.field == RULE_HOLDER)
+            holder = wire.bytes;
+        else if (wire.field == RULE_SCOPE && wire.number <= PERMISSION_SCOPE_VENDOR)
+            scope.kind = (enum permission_scope_kind)wire.number;
+        else if (wire.field == RULE_SCOPE)
+            return OMS_CORRUPT; /* a scope that is not understood must not become the whole tenant */
+        else if (wire.field == RULE_SCOPE_VALUE)
+            scope.value = wire.bytes;
+        else if (wire.field == RULE_EVERYTHING)
+            permissions = PERMISSION_ALL;
+        else if (wire.field == RULE_PERMISSION && permission_parse(wire.bytes, &permission))
+            permissions |= PERMISSION_BIT(permission);
+    }
+    if (wire.corrupt || permission_rows_add(rows, holder, permissions, scope) != OMS_OK)
+        return OMS_CORRUPT;
+    return OMS_OK;
+}
+
+static enum oms_status read_workflow(struct tenant_version *tenant, struct oms_str bytes,
+                                     struct workflow *out)
+{
+    struct oms_str source = OMS_STR_NONE;
+    uint64_t version = 0;
+    struct oms_wire wire;
+
+    oms_wire_read(&wire, bytes);
+    while (oms_wire_next(&wire)) {
+        if (wire.field == WORKFLOW_VERSION)
+            version = wire.number;
+        else if (wire.field == WORKFLOW_SOURCE)
+            source = oms_str_copy(&tenant->arena, wire.bytes);
+    }
+    if (wire.corrupt || !oms_str_present(source) || version == 0 || version > UINT32_MAX)
+        return OMS_CORRUPT;
+    return workflow_build_json(source, (uint32_t)version, &tenant->arena, out, NULL) == OMS_OK ? OMS_OK
+                                                                                               : OMS_CORRUPT;
+}
+
+/* What a tenant's record has of repeated fields, and rows under construction. */
+struct reading {
+    struct tenant_version *tenant;
+    struct permission_rows roles, users;
+    struct workflow *workflows;
+    struct oms_str *origins;
+};
+
+static enum oms_status read_scalar(struct tenant_version *tenant, const struct oms_wire *wire)
+{
+    switch (wire->field) {
+    case TENANT_NUMBER:
+        tenant->number = (uint32_t)wire->number;
+        return wire->number <= UINT32_MAX ? OMS_OK : OMS_CORRUPT;
+    case TENANT_VERSION:
+        tenant->version = (uint32_t)wire->number;
+        return wire->number <= UINT32_MAX ? OMS_OK : OMS_CORRUPT;
+    case TENANT_NAME:
+        tenant->name = oms_str_copy(&tenant->arena, wire->bytes);
+        return tenant_name_valid(wire->bytes) ? OMS_OK : OMS_CORRUPT;
+    case TENANT_STATUS:
+        tenant->status = (enum tenant_status)wire->number;
+        return wire->number >= TENANT_ACTIVE && wire->number <= TENANT_REMOVED ? OMS_OK : OMS_CORRUPT;
+    case TENANT_CURRENCY:
+        tenant->currency = money_currency_parse(wire->bytes);
+        return tenant->currency ? OMS_OK : OMS_CORRUPT;
+    case TENANT_REQUESTS_PER_SECOND:
+        tenant->limits.requests_per_second = wire->number;
+        return OMS_OK;
+    case TENANT_OPEN_ORDERS:
+        tenant->limits.open_orders = wire->number;
+        return OMS_OK;
+    case TENANT_STREAMS:
+        tenant->limits.streams = wire->number;
+        return OMS_OK;
+    case TENANT_STORED_EVENTS:
+        tenant->limits.stored_events = wire->number;
+        return OMS_OK;
+    default:
+        return OMS_OK;
+    }
+}
+
+static enum oms_status read_tenant_field(struct reading *reading, const struct oms_wire *wire)
+{
+    struct tenant_version *tenant = reading->tenant;
+    enum oms_status status;
+
+    switch (wire->field) {
+    case TENANT_ROLE:
+        return read_rule(&reading->roles, wire->bytes);
+    case TENANT_USER:
+        return read_rule(&reading->users, wire->bytes);
+    case TENANT_ORIGIN:
+        reading->origins[tenant->cors_origin_count++] = oms_str_copy(&tenant->arena, wire->bytes);
+        return OMS_OK;
+    case TENANT_WORKFLOW:
+        status = read_workflow(tenant, wire->bytes, &reading->workflows[tenant->workflow_count]);
+        if (status == OMS_OK && tenant->workflow_count &&
+            reading->workflows[tenant->workflow_count].version <=
+                reading->workflows[tenant->workflow_count - 1].version)
+            return OMS_CORRUPT;
+        tenant->workflow_count++;
+        return status;
+    default:
+        return read_scalar(tenant, wire);
+    }
+}
+
+static enum oms_status read_tenant(struct tenant_version *tenant, struct oms_str bytes)
+{
+    struct reading reading = {.tenant = tenant};
+    size_t workflows = 0, origins = 0;
+    enum oms_status status = OMS_OK;
+    struct oms_wire wire;
+
+    oms_wire_read(&wire, bytes);
+    while (oms_wire_next(&wire)) {
+        workflows += wire.field == TENANT_WORKFLOW;
+        origins += wire.field == TENANT_ORIGIN;
+    }
+    if (wire.corrupt || !workflows || workflows > TENANT_WORKFLOWS_MAX || origins > TENANT_ORIGINS_MAX)
+        return OMS_CORRUPT;
+    permission_rows_init(&reading.roles, &tenant->arena);
+    permission_rows_init(&reading.users, &tenant->arena);
+    reading.workflows = oms_arena_calloc(&tenant->arena, workflows, sizeof *reading.workflows);
+    reading.origins = oms_arena_calloc(&tenant->arena, origins + 1, sizeof *reading.origins);
+    if (!reading.workflows || !reading.origins)
+        return OMS_LIMIT;
+    oms_wire_read(&wire, bytes);
+    while (status == OMS_OK && oms_wire_next(&wire))
+        status = read_tenant_field(&reading, &wire);
+    if (status != OMS_OK)
+        return status;
+    tenant->workflows = reading.workflows;
+    tenant->cors_origins = reading.origins;
+    permission_table_build(&reading.roles, &reading.users, &tenant->permissions);
+    if (!oms_str_present(tenant->name) ||
+        !grants_bounded(tenant->permissions.roles, tenant->permissions.role_count) ||
+        !grants_bounded(tenant->permissions.users, tenant->permissions.user_count))
+        return OMS_CORRUPT;
+    return tenant->arena.exhausted ? OMS_LIMIT : OMS_OK;
+}
+
+enum oms_status tenant_version_decode(struct oms_str bytes, struct tenant_version **out)
+{
+    struct tenant_version *tenant;
+    enum oms_status status;
+
+    *out = NULL;
+    if (bytes.len > TENANT_STATE_BYTES_MAX)
+        return OMS_LIMIT;
+    tenant = create();
+    status = read_tenant(tenant, bytes);
+    if (status != OMS_OK) {
+        tenant_version_release(tenant);
+        return status;
+    }
+    *out = tenant;
+    return OMS_OK;
+}
+
+/* ---- reading ---- */
+
+const struct workflow *tenant_workflow(const struct tenant_version *tenant, uint32_t version)
+{
+    if (version == 0)
+        return &tenant->workflows[tenant->workflow_count - 1];
+    for (size_t i = tenant->workflow_count; i > 0; i--)
+        if (tenant->workflows[i - 1].version == version)
+            return &tenant->workflows[i - 1];
+    return NULL;
+}
+
+bool tenant_allows_origin(const struct tenant_version *tenant, struct oms_str origin)
+{
+    for (size_t i = 0; i < tenant->cors_origin_count; i++)
+        if (oms_str_eq(tenant->cors_origins[i], origin) || oms_str_eq_c(tenant->cors_origins[i], "*"))
+            return true;
+    return false;
+}
