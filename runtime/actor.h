@@ -30,17 +30,17 @@ struct rt_actor_class {
     void (*destroy)(struct rt_shard *shard, struct rt_actor *actor);
 };
 
-/* Kept small: a million idle actors are resident. */
+/* Kept small: a million idle actors are resident. What a message touches comes first. */
 struct rt_actor {
     struct rt_address address;
     const struct rt_actor_class *class;
     struct rt_message *first, *last; /* mailbox, oldest first */
     struct rt_actor *run_next;       /* run queue of its tenant */
-    struct rt_actor *lru_prev, *lru_next;
     uint32_t queued;
     bool scheduled; /* in the run queue */
     bool paused;    /* messages wait */
     bool touched;   /* received something since passivation last looked at it */
+    struct rt_actor *lru_prev, *lru_next;
 };
 
 /* Fills a new actor; for activate(). */

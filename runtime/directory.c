@@ -72,11 +72,28 @@ struct rt_actor *rt_directory_find(const struct rt_directory *directory, const s
     }
 }
 
-void rt_directory_prefetch(const struct rt_directory *directory, uint64_t hash)
+void rt_directory_prefetch_slot(const struct rt_directory *directory, uint64_t hash)
 {
     const struct rt_directory_segment *segment = &directory->segments[hash % RT_DIRECTORY_SEGMENTS];
     if (segment->capacity)
         __builtin_prefetch(&segment->slots[home_of(segment, tag_of(hash))]);
+}
+
+void rt_directory_prefetch_actor(const struct rt_directory *directory, uint64_t hash)
+{
+    const struct rt_directory_segment *segment = &directory->segments[hash % RT_DIRECTORY_SEGMENTS];
+    uint32_t tag = tag_of(hash);
+
+    if (!segment->capacity)
+        return;
+    for (uint32_t i = home_of(segment, tag); segment->slots[i]; i = after(segment, i)) {
+        if (segment->slots[i] >> TAG_SHIFT == tag) {
+            /* It is rarely aligned to a line; what a message needs lies in 64 bytes. */
+            __builtin_prefetch(actor_of(segment->slots[i]));
+            __builtin_prefetch((const char *)actor_of(segment->slots[i]) + 63);
+            return;
+        }
+    }
 }
 
 static void place(struct rt_directory_segment *segment, uint64_t slot)

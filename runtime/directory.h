@@ -36,7 +36,11 @@ struct rt_actor *rt_directory_find(const struct rt_directory *directory, const s
 void rt_directory_insert(struct rt_directory *directory, struct rt_actor *actor, uint64_t hash);
 /* The actor must be there. */
 void rt_directory_remove(struct rt_directory *directory, struct rt_actor *actor, uint64_t hash);
-/* Asks the processor for the slot that a find will look at first. */
-void rt_directory_prefetch(const struct rt_directory *directory, uint64_t hash);
+/*
+ * For many finds side by side: first asks the processor for the slot that a find will look at, then, some
+ * finds later, for the actor that it will most likely return.
+ */
+void rt_directory_prefetch_slot(const struct rt_directory *directory, uint64_t hash);
+void rt_directory_prefetch_actor(const struct rt_directory *directory, uint64_t hash);
 
 #endif

@@ -24,8 +24,9 @@
 enum {
     READ_THREADS_DEFAULT = 2,
     SLOW_THREADS_DEFAULT = 1,
-    SPIN_CREDIT_MAX = 8,  /* see may_spin */
-    SPIN_SLICE_NS = 3000, /* spinning looks at the sockets this often */
+    SPIN_CREDIT_MAX = 8,  /* see spin() */
+    SPIN_SLICE_NS = 5000, /* spinning looks at the sockets this often */
+    SPIN_LOOKS = 8,       /* between two looks at the clock */
     STOP_POLL_MS = 50,    /* while it waits for foreign handles to close */
     RANDOM_WORDS = 32,    /* drawn from the system at a time, per thread */
 };
@@ -48,7 +49,7 @@ struct uv_shard {
     bool started;
     bool asleep;             /* the mailbox was told so */
     bool ending;             /* stop hooks were called */
-    unsigned spin_credit;    /* see may_spin */
+    unsigned spin_credit;    /* see spin() */
     uint64_t quiet_since_ns; /* 0: not spinning */
     uint64_t asleep_since_ns;
     uint64_t end_by_ns;
@@ -203,17 +204,19 @@ static void pause_processor(void)
 #endif
 }
 
+enum spin { SPIN_END, SPIN_POLL, SPIN_WORK };
+
 /*
  * Whether to look again at once instead of blocking. Waking a blocked loop costs tens of microseconds, so a
  * shard that has credit keeps looking for spin_ns after its last work. Credit comes from short naps and from
  * spinning that met work, and goes by spinning in vain; after one long nap it is zero, so an idle shard does
  * not spin at all.
  */
-static bool may_spin(struct uv_shard *shard, bool did_work)
+static enum spin spin(struct uv_shard *shard, bool did_work, uint64_t slice_end_ns)
 {
     if (!shard->spin_credit || shard->ending) {
         shard->quiet_since_ns = 0;
-        return false;
+        return SPIN_END;
     }
     uint64_t now = clock_ns(CLOCK_MONOTONIC);
     if (did_work || !shard->quiet_since_ns) {
@@ -223,16 +226,16 @@ static bool may_spin(struct uv_shard *shard, bool did_work)
     } else if (now - shard->quiet_since_ns > shard->host->spin_ns) {
         shard->spin_credit -= shard->spin_credit > 1 ? 2 : 1;
         shard->quiet_since_ns = 0;
-        return false;
+        return SPIN_END;
     }
-    uint64_t slice_end = now + SPIN_SLICE_NS;
-    do {
-        for (unsigned i = 0; i < 16; i++)
+    for (; now < slice_end_ns; now = clock_ns(CLOCK_MONOTONIC)) {
+        for (unsigned i = 0; i < SPIN_LOOKS; i++) {
+            if (!rt_mailbox_is_empty(&rt_shard_port(shard->shard)->mailbox))
+                return SPIN_WORK;
             pause_processor();
-        if (!rt_mailbox_is_empty(&rt_shard_port(shard->shard)->mailbox))
-            break;
-    } while (clock_ns(CLOCK_MONOTONIC) < slice_end);
-    return true;
+        }
+    }
+    return SPIN_POLL;
 }
 
 /* From now on our own handles do not keep the loop alive: it ends when the others are closed. */
@@ -249,10 +252,33 @@ static void begin_end(struct uv_shard *shard)
         shard->hooks[i].call(shard->hooks[i].arg);
 }
 
+/* Turns until the sockets should be looked at; true when that may block, and then *wait_ms says how long. */
+static bool take_turns(struct uv_shard *shard, int64_t *wait_ms)
+{
+    uint64_t slice_end_ns = shard->spin_credit ? clock_ns(CLOCK_MONOTONIC) + SPIN_SLICE_NS : 0;
+
+    for (;;) {
+        uint64_t turns = shard->shard->stats.turns;
+        if (rt_shard_step(shard->shard, wait_ms)) {
+            shard->quiet_since_ns = 0;
+            return false;
+        }
+        if (!shard->host->spin_ns)
+            return true;
+        switch (spin(shard, shard->shard->stats.turns != turns, slice_end_ns)) {
+        case SPIN_END:
+            return true;
+        case SPIN_POLL:
+            return false;
+        case SPIN_WORK:
+            break;
+        }
+    }
+}
+
 static void on_prepare(uv_prepare_t *handle)
 {
     struct uv_shard *shard = handle->data;
-    uint64_t turns = shard->shard->stats.turns;
     int64_t wait_ms;
 
     if (!shard->ending && atomic_load_explicit(&shard->host->stopping, memory_order_acquire))
@@ -260,11 +286,7 @@ static void on_prepare(uv_prepare_t *handle)
     if (shard->ending && clock_ns(CLOCK_MONOTONIC) > shard->end_by_ns)
         uv_stop(&shard->loop);
 
-    if (rt_shard_step(shard->shard, &wait_ms))
-        poll_only(shard);
-    else if (shard->host->spin_ns && may_spin(shard, shard->shard->stats.turns != turns))
-        poll_only(shard);
-    else if (rt_mailbox_sleep(&rt_shard_port(shard->shard)->mailbox))
+    if (take_turns(shard, &wait_ms) && rt_mailbox_sleep(&rt_shard_port(shard->shard)->mailbox))
         block(shard, wait_ms);
     else
         poll_only(shard);

@@ -18,6 +18,15 @@ struct rt_chain {
     unsigned count;
 };
 
+/* Messages to actors of this shard, in order of sending, with the hashes of their addresses. */
+struct rt_local_queue {
+    struct rt_local_item {
+        struct rt_message *message;
+        uint64_t hash;
+    } * items;
+    unsigned count, capacity;
+};
+
 /* A 4-ary heap of running timers, earliest at [1]. */
 struct rt_timer_heap {
     struct rt_timer **slots; /* [0] unused */
@@ -37,7 +46,7 @@ struct rt_shard {
     struct rt_actor *running; /* whose receive() is being called */
     const struct rt_actor_class *classes[RT_ACTOR_KINDS_MAX];
     struct rt_runqueue runqueue;
-    struct rt_chain waiting; /* for local actors that are not resident yet, in order of sending */
+    struct rt_local_queue local;
     struct rt_chain returns; /* came home here */
     struct rt_chain *out;    /* per destination shard, pushed at the end of the turn */
     uint64_t out_mask;       /* destinations with something in `out` */

@@ -35,7 +35,8 @@ static void come_and_go(unsigned actors, unsigned steps, bool same_segment)
     for (unsigned step = 0; step < steps; step++) {
         unsigned i = (unsigned)oms_prng_below(&prng, actors);
         uint64_t hash = hash_of(&all[i], same_segment);
-        rt_directory_prefetch(&directory, hash);
+        rt_directory_prefetch_slot(&directory, hash);
+        rt_directory_prefetch_actor(&directory, hash);
         assert_ptr_equal(rt_directory_find(&directory, &all[i].address, hash), inside[i] ? &all[i] : NULL);
         /* Fills for a while, then empties: both growth and shrinking happen. */
         bool want = oms_prng_below(&prng, 10) < (step / (actors * 2) % 2 ? 1 : 9);

@@ -539,8 +539,11 @@ static void test_who_may_not_go(void **state)
         rt_actor_passivate_idle(shard, 0, 10);
     assert_ptr_equal(rt_actor_find(shard, &to), actor);
     fixture_actor->stays = false;
+    rt_actor_pause(actor);
     fixture_message_init(&message, 0, to, 0);
     rt_send(shard, &message.message);
+    fixture_run(&fixture);
+    rt_actor_resume(shard, actor);
     assert_false(rt_actor_passivate(shard, actor)); /* it has mail */
     fixture_run(&fixture);
     assert_true(rt_actor_passivate(shard, actor));
