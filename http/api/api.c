@@ -1,0 +1,91 @@
+/* The schema, bound; the shards' plan caches and tasks. See api.h. */
+#include "http/api/api.h"
+
+#include "http/api/request.h"
+#include "runtime/base/alloc.h"
+#include "runtime/base/limits.h"
+
+/* http/schema.graphql as it was built in. */
+__asm__(".section .rodata\n"
+        ".balign 8\n"
+        "api_schema_start: .incbin \"" LITEOMS_SCHEMA_FILE "\"\n"
+        "api_schema_end:\n"
+        ".byte 0\n"
+        ".previous\n");
+extern const char api_schema_start[], api_schema_end[];
+
+struct oms_str api_schema_text(void)
+{
+    return oms_str_make(api_schema_start, (size_t)(api_schema_end - api_schema_start));
+}
+
+static enum oms_status bind_schema(struct api *api, struct oms_error *error)
+{
+    struct api_bindings bindings = {0};
+    struct gql_schema_config config = {.sdl = api_schema_text()};
+    api_bind_queries(&bindings);
+    api_bind_mutations(&bindings);
+    api_bind_order(&bindings);
+    api_bind_parts(&bindings);
+    api_bind_history(&bindings);
+    api_bind_payloads(&bindings);
+    api_bind_tenant(&bindings);
+    config.bindings = bindings.items;
+    config.binding_count = bindings.count;
+    config.types = api_types(&config.type_count);
+    config.scalars = api_scalars(&config.scalar_count);
+    enum oms_status status = gql_schema_create(&config, &api->schema, error);
+    oms_free(bindings.items);
+    return status;
+}
+
+enum oms_status api_create(const struct api_config *config, struct api **out, struct oms_error *error)
+{
+    struct api *api = oms_calloc(1, sizeof(*api));
+    api->config = *config;
+    enum oms_status status = bind_schema(api, error);
+    if (status != OMS_OK) {
+        oms_free(api);
+        return status;
+    }
+    api->shard_count = config->host->shard_count;
+    api->shards = oms_calloc(api->shard_count, sizeof(api->shards[0]));
+    for (unsigned i = 0; i < api->shard_count; i++) {
+        struct api_shard *as = oms_calloc(1, sizeof(*as));
+        as->api = api;
+        as->shard = config->host->shards[i];
+        plan_cache_init(&as->plans, OMS_GQL_PLAN_CACHE_MAX, OMS_GQL_PLAN_CACHE_BYTES);
+        api->shards[i] = as;
+    }
+    *out = api;
+    return OMS_OK;
+}
+
+void api_destroy(struct api *api)
+{
+    for (unsigned i = 0; i < api->shard_count; i++) {
+        plan_cache_fini(&api->shards[i]->plans);
+        api_tasks_fini(api->shards[i]);
+        oms_free(api->shards[i]);
+    }
+    oms_free(api->shards);
+    gql_schema_destroy(api->schema);
+    oms_free(api);
+}
+
+void api_stats(struct api *api, struct api_stats *out)
+{
+    memset(out, 0, sizeof(*out));
+    for (unsigned i = 0; i < api->shard_count; i++) {
+        const struct api_shard *as = api->shards[i];
+        out->requests += as->stats.requests;
+        out->queries += as->stats.queries;
+        out->mutations += as->stats.mutations;
+        out->errors += as->stats.errors;
+        out->plan_hits += as->plans.hits;
+        out->plan_misses += as->plans.misses;
+        out->plan_evictions += as->plans.evictions;
+        out->plans += as->plans.count;
+        out->plan_bytes += as->plans.bytes;
+    }
+}

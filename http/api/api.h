@@ -1,0 +1,47 @@
+/*
+ * The GraphQL API: the schema bound to the domain, and its endpoint.
+ *
+ * One api per process; what a request touches is per shard. The schema is http/schema.graphql, built into the
+ * program; a field without a binding, or a binding without a field, refuses to start.
+ */
+#ifndef API_API_H
+#define API_API_H
+
+#include "actors/system.h"
+#include "http/auth/claims.h"
+#include "http/exchange.h"
+
+struct api;
+struct http_cors;
+
+struct api_config {
+    struct rt_host *host;
+    struct actors_system *system;
+    struct oms_str single_tenant; /* absent: tokens must name a tenant */
+    /* The caller's claims with a hold for the callee, or false after answering 401. On the exchange's shard. */
+    bool (*authenticate)(struct http_exchange *exchange, void *context, const struct http_claims **out);
+    void *authenticate_context;
+    /* The shard's cross-origin rules; borrowed; may be NULL. */
+    struct http_cors *(*cors)(void *context, unsigned shard);
+    void *cors_context;
+};
+
+/* Before the host starts; everything in the config outlives the api. */
+OMS_MUST_USE enum oms_status api_create(const struct api_config *config, struct api **out, struct oms_error *error);
+/* After the host has stopped. */
+void api_destroy(struct api *api);
+
+/* The handler of /graphql, for GET and POST; context is the api. */
+void api_handle_graphql(struct http_exchange *exchange, void *api);
+
+/* The schema's text, as it is built in. Static storage. */
+struct oms_str api_schema_text(void);
+
+struct api_stats {
+    uint64_t plan_hits, plan_misses, plan_evictions, plans, plan_bytes;
+    uint64_t requests, queries, mutations, errors;
+};
+/* Sums over shards; any thread, approximate. */
+void api_stats(struct api *api, struct api_stats *out);
+
+#endif

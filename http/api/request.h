@@ -1,0 +1,121 @@
+/*
+ * One GraphQL request on its way: its plan, its roots and their results. Internal to http/api.
+ *
+ * A request lives in its exchange's arena and belongs to the exchange's shard. Its roots are tasks: queries run all
+ * at once, mutations one after the other. A task may be with an order's shard or in the read pool; it always comes
+ * home, and the last one answers the exchange. Everything that a travelling task points to stays untouched until then.
+ */
+#ifndef API_REQUEST_H
+#define API_REQUEST_H
+
+#include "actors/order_call.h"
+#include "actors/order_list.h"
+#include "http/api/api.h"
+#include "http/api/pages.h"
+#include "http/api/plan_cache.h"
+#include "http/api/resolve.h"
+#include "storage/store.h"
+
+struct api_task;
+
+struct api {
+    struct api_config config;
+    struct gql_schema *schema;
+    struct api_shard **shards;
+    unsigned shard_count;
+};
+
+struct api_shard {
+    struct api *api;
+    struct rt_shard *shard;
+    struct plan_cache plans;
+    struct api_task *free_tasks;
+    size_t free_count;
+    struct api_stats stats;
+};
+
+struct api_request {
+    struct api_shard *as;
+    struct http_exchange *exchange;
+    const struct http_claims *claims; /* held */
+    struct gql_prepared *prepared;    /* held */
+    struct gql_request *gql;
+    struct gql_errors errors;
+    struct gql_root_result *results; /* one per root */
+    struct api_task **tasks;         /* one per root; NULL when it needed none */
+    size_t root_count;
+    size_t pending;     /* tasks under way, and 1 while they are being started */
+    size_t next_root;   /* mutations: the next one to start */
+    struct oms_str tenant_header, key_header;
+    bool graphql_response; /* answers as application/graphql-response+json */
+};
+
+/* How a root field is run; the `host` of its binding. */
+struct api_root_op {
+    /* Starts the task: finishes it at once by api_task_finish, or sends it away. */
+    void (*start)(struct api_task *task);
+    enum order_command_type command; /* mutations */
+};
+
+/* One root field's work. Recycled by its shard, with its buffers. */
+struct api_task {
+    struct api_task *next; /* free list */
+    struct order_call call;
+    struct store_read read;
+    struct api_request *request;
+    size_t root;
+    const struct gql_root *field;
+    const struct tenant_version *tenant; /* held; NULL until it is known */
+    struct principal principal;
+    struct api_scene scene;
+    struct gql_errors errors; /* in call.arena */
+    enum gql_outcome outcome;
+    /* mutations */
+    bool is_mutation;
+    struct order_command command;
+    struct refusal_list refusals;
+    struct oms_str client_mutation_id;
+    /* reads in the pool: makes the root's value, executes it into call.out and sets outcome */
+    void (*run)(struct api_task *task);
+    unsigned char id[16];
+    uint32_t at_version;
+    int64_t at_ms;
+    struct oms_str text; /* a tracking reference */
+    struct order_list_query list;
+    const struct order_event_filter *events;
+    struct ids_cursor_place {
+        uint64_t commit;
+        unsigned ordinal;
+    } after;
+    bool at_beginning;
+    unsigned first;
+};
+
+/* ---- request.c ---- */
+/* Takes over the hold on claims; answers the exchange, now or later. */
+void api_request_start(struct api_request *request);
+
+/* ---- task.c ---- */
+struct api_task *api_task_take(struct api_request *request, size_t root);
+void api_task_recycle(struct api_task *task);
+/* The task's result is there (outcome, call.out, errors): counts it in. On the home shard. */
+void api_task_finish(struct api_task *task);
+/* Ends the root with an error and null. */
+void api_task_fail(struct api_task *task, const char *code, const char *format, ...) OMS_PRINTF(3, 4);
+/* Executes the root on a value with the task's scene, into call.out. On whatever thread the task is. */
+void api_task_execute(struct api_task *task, const void *value);
+/* Sets task->principal for the tenant. */
+bool api_task_tenant(struct api_task *task, struct oms_str requested);
+/* Sends the call to the order with task->id. */
+void api_task_call(struct api_task *task, enum order_call_kind kind);
+/* Runs task->run in the read pool. */
+void api_task_read(struct api_task *task);
+
+/* At the end of the shard: frees the recycled tasks. */
+void api_tasks_fini(struct api_shard *as);
+
+/* ---- roots_query.c, roots_mutation.c ---- */
+void api_bind_queries(struct api_bindings *bindings);
+void api_bind_mutations(struct api_bindings *bindings);
+
+#endif

@@ -1,0 +1,164 @@
+/* What mutations answer: payloads, refusals, and what may be done next. */
+#include "actors/order.h"
+#include "http/api/resolve.h"
+#include "runtime/base/alloc.h"
+#include "runtime/base/assert.h"
+#include "runtime/base/json.h"
+
+/* ---- payloads ---- */
+
+static bool refused(const struct api_payload *p)
+{
+    return p->refusals && p->refusals->count;
+}
+
+API_LEAF_FN(payload_client_id, struct api_payload, api_write_text(out, p->client_mutation_id))
+API_LEAF_FN(payload_replayed, struct api_payload, api_write_bool(out, p->replayed))
+API_LEAF_FN(payload_created, struct api_payload, api_write_bool(out, p->created))
+API_LEAF_FN(result_success, struct api_payload, api_write_bool(out, !refused(p)))
+API_LEAF_FN(result_message, struct api_payload,
+            api_write_text(out, refused(p)    ? p->refusals->items[0].message
+                                : p->replayed ? OMS_STR("Done before, under the same idempotency key")
+                                              : OMS_STR("Done")))
+
+static const void *payload_result(struct gql_exec *x, const void *parent)
+{
+    (void)x;
+    return parent;
+}
+
+static const void *payload_order(struct gql_exec *x, const void *parent)
+{
+    (void)x;
+    return ((const struct api_payload *)parent)->order;
+}
+
+static const void *refusal_item(struct gql_exec *x, const void *context, size_t index)
+{
+    (void)x;
+    return &((const struct refusal_list *)context)->items[index];
+}
+
+static bool payload_errors(struct gql_exec *x, const void *parent, struct gql_list *out)
+{
+    const struct api_payload *p = parent;
+    (void)x;
+    *out = (struct gql_list){p->refusals ? p->refusals->count : 0, refusal_item, p->refusals};
+    return true;
+}
+
+/* ---- UserError ---- */
+
+API_LEAF_FN(error_code, struct refusal, api_write_name(out, refusal_code_name(p->code)))
+API_LEAF_FN(error_message, struct refusal, api_write_text(out, p->message))
+
+/* "lineItems.0.orderQuantity" → ["input","lineItems","0","orderQuantity"] */
+static bool error_field(struct gql_exec *x, const void *parent, struct oms_buf *out)
+{
+    const struct refusal *p = parent;
+    (void)x;
+    if (!oms_str_present(p->field))
+        return false;
+    oms_buf_append_lit(out, "[\"input\"");
+    for (size_t start = 0, i = 0; i <= p->field.len; i++) {
+        if (i < p->field.len && p->field.data[i] != '.')
+            continue;
+        oms_buf_append_char(out, ',');
+        oms_json_write_string(out, oms_str_make(p->field.data + start, i - start));
+        start = i + 1;
+    }
+    oms_buf_append_char(out, ']');
+    return true;
+}
+
+/* ---- AvailableAction ---- */
+
+API_LEAF_FN(action_command, struct order_action, api_write_name(out, order_command_info(p->command)->mutation))
+API_LEAF_FN(action_allowed, struct order_action, api_write_bool(out, p->allowed))
+
+static bool action_reasons(struct gql_exec *x, const void *parent, struct gql_list *out)
+{
+    const struct order_action *p = parent;
+    (void)x;
+    *out = (struct gql_list){p->reasons.count, refusal_item, &p->reasons};
+    return true;
+}
+
+static const void *action_item(struct gql_exec *x, const void *context, size_t index)
+{
+    (void)x;
+    return &((const struct order_action *)context)[index];
+}
+
+static bool order_actions(struct gql_exec *x, const void *parent, struct gql_list *out)
+{
+    const struct api_order *p = parent;
+    const struct api_scene *scene = api_scene_of(x);
+    struct order_action *actions =
+        oms_arena_calloc(gql_exec_arena(x), ORDER_ACTIONS_MAX, sizeof(struct order_action));
+    if (!actions) {
+        gql_fail(x, "INTERNAL", "The answer is too large");
+        return false;
+    }
+    struct order_context context = {
+        .now_ms = scene->now_ms,
+        .principal = scene->principal,
+        .access = scene->access,
+        .workflow = tenant_workflow(scene->tenant, p->order->workflow_version),
+    };
+    size_t count = order_available_actions(p->order, &context, gql_exec_arena(x), actions);
+    for (size_t i = 0; i < count && scene->tenant->status != TENANT_ACTIVE; i++) {
+        if (actions[i].allowed)
+            refusal_add(&actions[i].reasons, REFUSAL_TENANT_SUSPENDED, REFUSAL_NO_FIELD, "The tenant is suspended");
+        actions[i].allowed = false;
+    }
+    *out = (struct gql_list){count, action_item, actions};
+    return true;
+}
+
+static const struct gql_binding bindings[] = {
+    API_LEAF("MutationResult.success", result_success),
+    API_LEAF("MutationResult.message", result_message),
+    API_LEAF("UserError.code", error_code),
+    API_LEAF("UserError.field", error_field),
+    API_LEAF("UserError.message", error_message),
+    API_LIST("Order.availableActions", order_actions),
+    API_LEAF("AvailableAction.command", action_command),
+    API_LEAF("AvailableAction.allowed", action_allowed),
+    API_LIST("AvailableAction.reasons", action_reasons),
+    API_LEAF("CreateOrderPayload.created", payload_created),
+};
+
+/* The five fields that all payloads share; "%s" is the payload's type. */
+static const struct {
+    const char *field;
+    struct gql_binding binding;
+} shared[] = {
+    {"clientMutationId", API_LEAF(NULL, payload_client_id)}, {"result", API_OBJECT(NULL, payload_result)},
+    {"order", API_OBJECT(NULL, payload_order)},              {"userErrors", API_LIST(NULL, payload_errors)},
+    {"replayed", API_LEAF(NULL, payload_replayed)},
+};
+
+/* "CreateOrderInput", "replayed" → "CreateOrderPayload.replayed"; lives as long as the process. */
+static const char *payload_field(const char *input_type, const char *field)
+{
+    struct oms_buf name;
+    oms_buf_init(&name, 256);
+    oms_buf_appendf(&name, "%.*sPayload.%s", (int)(strlen(input_type) - strlen("Input")), input_type, field);
+    oms_buf_append_char(&name, '\0');
+    OMS_ASSERT(!name.overflow);
+    return name.data;
+}
+
+void api_bind_payloads(struct api_bindings *to)
+{
+    api_bindings_add(to, bindings, sizeof(bindings) / sizeof(bindings[0]));
+    for (unsigned type = 1; type <= ORDER_COMMAND_LAST_PUBLIC; type++) {
+        const char *input_type = order_command_info((enum order_command_type)type)->input_type;
+        for (size_t i = 0; i < sizeof(shared) / sizeof(shared[0]); i++) {
+            struct gql_binding binding = shared[i].binding;
+            binding.field = payload_field(input_type, shared[i].field);
+            api_bindings_add(to, &binding, 1);
+        }
+    }
+}
