@@ -375,7 +375,6 @@ struct rt_host *rt_host_sim_create(const struct rt_host_sim_config *config)
     sim->base.shard_count = config->shards;
     sim->base.shards = oms_calloc(config->shards, sizeof(struct rt_shard *));
     sim->start_ms = config->start_ms;
-    sim->trace = oms_mix64(config->seed);
     oms_prng_seed(&sim->schedule, config->seed);
     oms_prng_seed(&sim->world, oms_mix64(config->seed + 1));
     for (unsigned i = 0; i < config->shards; i++) {

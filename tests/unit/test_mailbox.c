@@ -225,11 +225,66 @@ static void test_producers_in_chains(void **state)
     run_producers(100000, false);
 }
 
+static void test_sleepy_consumer(void **state)
+{
+    (void)state;
+    run_producers(10000, true);
+}
+
+/* ---- one message at a time: nobody comes after a lost wake-up to repair it ---- */
+
+struct duel {
+    struct rt_mailbox mailbox;
+    struct bench bench; /* for the semaphore */
+    atomic_uint received;
+    unsigned rounds;
+};
+
+/* Pushes the next one as soon as the last was received, which is when the consumer is about to fall asleep.
+ */
+static void *duel_producer(void *arg)
+{
+    struct duel *duel = arg;
+    struct rt_message message;
+    struct oms_prng prng;
+
+    oms_prng_seed(&prng, 3);
+    for (unsigned i = 0; i < duel->rounds; i++) {
+        while (atomic_load(&duel->received) != i)
+            if (oms_prng_below(&prng, 1000) == 0)
+                sched_yield();
+        for (volatile uint64_t delay = oms_prng_below(&prng, 100); delay > 0; delay--)
+            ;
+        if (rt_mailbox_push(&duel->mailbox, &message, &message, 1))
+            sem_post(&duel->bench.wake);
+    }
+    return NULL;
+}
+
 static void test_no_lost_wake(void **state)
 {
     (void)state;
-    for (unsigned round = 0; round < 5; round++)
-        run_producers(10000, true);
+    struct duel duel = {.rounds = 40000};
+    struct oms_prng prng;
+    pthread_t thread;
+    unsigned received = 0;
+
+    oms_prng_seed(&prng, 4);
+    rt_mailbox_init(&duel.mailbox);
+    assert_int_equal(sem_init(&duel.bench.wake, 0, 0), 0);
+    assert_int_equal(pthread_create(&thread, NULL, duel_producer, &duel), 0);
+    while (received < duel.rounds) {
+        if (rt_mailbox_pop(&duel.mailbox)) {
+            atomic_store(&duel.received, ++received);
+            for (volatile uint64_t delay = oms_prng_below(&prng, 100); delay > 0; delay--)
+                ;
+        } else if (rt_mailbox_sleep(&duel.mailbox)) {
+            assert_true(wait_wake(&duel.bench));
+            rt_mailbox_awake(&duel.mailbox);
+        }
+    }
+    pthread_join(thread, NULL);
+    sem_destroy(&duel.bench.wake);
 }
 
 int main(void)
@@ -237,7 +292,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_order_and_depth),     cmocka_unit_test(test_chain),
         cmocka_unit_test(test_one_wake_per_edge),   cmocka_unit_test(test_port_wakes),
-        cmocka_unit_test(test_producers_in_chains), cmocka_unit_test(test_no_lost_wake),
+        cmocka_unit_test(test_producers_in_chains), cmocka_unit_test(test_sleepy_consumer),
+        cmocka_unit_test(test_no_lost_wake),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -335,6 +335,17 @@ static void test_tenants_are_fair(void **state)
     flood(7);
 }
 
+static void count_until_the_last(struct rt_shard *shard, struct fixture_actor *actor,
+                                 struct fixture_message *message)
+{
+    (void)actor;
+    if (message->number == 5000)
+        seen.others_when_seen = seen.others;
+    else
+        seen.others++;
+    rt_return(shard, &message->message);
+}
+
 static void test_actors_of_a_tenant_are_fair(void **state)
 {
     (void)state;
@@ -344,12 +355,14 @@ static void test_actors_of_a_tenant_are_fair(void **state)
     struct fixture_message quiet;
     int64_t wait_ms;
 
-    fixture_message_init(&quiet, 0, fixture_address(&fixture.host, 0, 1, 2), 0);
+    fixture_behaviour.receive = count_until_the_last;
+    fixture_message_init(&quiet, 0, fixture_address(&fixture.host, 0, 1, 2), COUNT);
     for (unsigned i = 0; i < COUNT; i++)
         rt_send(shard, &messages[i].message);
     rt_send(shard, &quiet.message);
     rt_shard_step(shard, &wait_ms);
     assert_true(quiet.came_home);
+    assert_int_equal(seen.others_when_seen, OMS_ACTOR_TURN_MESSAGES);
     fixture_run(&fixture);
     fixture_fini(&fixture);
     oms_free(messages);
@@ -517,8 +530,10 @@ static void test_passivate_longest_idle(void **state)
         assert_true((rt_actor_find(shard, &addresses[i]) != NULL) == (i < COUNT / 2));
     assert_int_equal(fixture_behaviour.destroyed, COUNT / 2);
 
-    rt_actor_passivate_idle(shard, 0, 10); /* at most so many a call */
+    rt_actor_passivate_idle(shard, 0, 10); /* at most so many a call, and the oldest of them */
     assert_int_equal(rt_shard_stats(shard)->actors_live, COUNT / 2 - 10);
+    for (unsigned i = 0; i < COUNT; i++)
+        assert_true((rt_actor_find(shard, &addresses[i]) != NULL) == (i >= 10 && i < COUNT / 2));
     touch(shard, addresses[COUNT - 1]); /* back again */
     assert_non_null(rt_actor_find(shard, &addresses[COUNT - 1]));
     fixture_fini(&fixture);
