@@ -238,12 +238,12 @@ static void read_lines(struct order_work *work, struct order_created *created)
 static void emit_notes(struct order_work *work)
 {
     const struct order_create_input *in = &work->command->create;
-    char prefix[32];
+    char prefix[ORDER_PREFIX_SIZE];
 
     for (size_t i = 0; i < in->note_count && i < OMS_ORDER_COUPONS_MAX; i++) {
         struct order_event *event;
 
-        snprintf(prefix, sizeof(prefix), "notes.%zu.", i);
+        order_prefix(prefix, "notes.", i);
         if (!order_field_required(work, prefix, "note", in->notes[i].text, ORDER_LONG_TEXT))
             continue;
         event = order_emit(work, ORDER_EVENT_NOTE_ADDED);

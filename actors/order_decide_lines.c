@@ -6,8 +6,6 @@
  * for the old lines say nothing about the new ones; a cancellation takes the cancelled units' exact shares
  * out of the sums instead.
  */
-#include <stdio.h>
-
 #include "actors/money.h"
 #include "actors/order_internal.h"
 #include "runtime/base/assert.h"
@@ -53,10 +51,10 @@ bool order_read_lines(struct order_work *work, const struct order_line_input *in
                       struct order_line *out)
 {
     size_t before = work->refusals->count;
-    char prefix[40];
+    char prefix[ORDER_PREFIX_SIZE];
 
     for (size_t i = 0; i < count; i++) {
-        snprintf(prefix, sizeof(prefix), "lineItems.%zu.", i);
+        order_prefix(prefix, "lineItems.", i);
         read_line(work, prefix, &in[i], &out[i]);
         out[i].id = id + (uint32_t)i;
     }
@@ -112,7 +110,7 @@ static size_t *resolve_all(struct order_work *work, const struct order_line_ref 
 {
     size_t *lines = order_work_alloc(work, count, sizeof(*lines));
     bool *seen = order_work_alloc(work, work->order->line_count, sizeof(*seen));
-    char prefix[40];
+    char prefix[ORDER_PREFIX_SIZE];
 
     if (!lines || !seen)
         return NULL;
@@ -124,7 +122,7 @@ static size_t *resolve_all(struct order_work *work, const struct order_line_ref 
     for (size_t i = 0; i < count; i++) {
         const struct order_line *line;
 
-        snprintf(prefix, sizeof(prefix), "productSkus.%zu.", i);
+        order_prefix(prefix, "productSkus.", i);
         line = order_resolve_line(work, prefix, &refs[i]);
         if (!line)
             continue;
@@ -142,10 +140,13 @@ static size_t *resolve_all(struct order_work *work, const struct order_line_ref 
 /* What the units cancelled since the last pricing left of the line's own discount. */
 static int64_t own_discount_left(const struct order_line *line)
 {
-    int64_t taken;
-    bool fits = money_share_floor(line->discount, line->settled_quantity, line->priced_quantity, &taken);
+    int64_t taken = 0;
 
-    OMS_ASSERT(fits);
+    if (line->settled_quantity) {
+        bool fits = money_share_floor(line->discount, line->settled_quantity, line->priced_quantity, &taken);
+
+        OMS_ASSERT(fits);
+    }
     return line->discount - taken;
 }
 
@@ -263,9 +264,9 @@ void order_decide_remove_lines(struct order_work *work)
 static void change_one(struct order_work *work, size_t index, const struct order_line_ref *ref,
                        struct order_line *line, struct order_item *item)
 {
-    char prefix[40];
+    char prefix[ORDER_PREFIX_SIZE];
 
-    snprintf(prefix, sizeof(prefix), "productSkus.%zu.", index);
+    order_prefix(prefix, "productSkus.", index);
     if (!order_field_quantity(work, prefix, "orderQuantity", ref->quantity))
         return;
     if (ref->quantity <= line->cancelled) {
@@ -318,9 +319,9 @@ static void cancel_one(struct order_work *work, size_t index, const struct order
                        const struct order_line *line, struct order_item *item)
 {
     int64_t most = order_line_unallocated(line), quantity = ref->quantity < 0 ? most : ref->quantity;
-    char prefix[40];
+    char prefix[ORDER_PREFIX_SIZE];
 
-    snprintf(prefix, sizeof(prefix), "productSkus.%zu.", index);
+    order_prefix(prefix, "productSkus.", index);
     if (ref->quantity >= 0 && !order_field_quantity(work, prefix, "orderQuantity", quantity))
         return;
     if (quantity > most || quantity == 0) {

@@ -7,8 +7,6 @@
  * receipt: the line's exact shares, following those of units cancelled or returned before, so that all units
  * together give the line's net total.
  */
-#include <stdio.h>
-
 #include "actors/order_internal.h"
 #include "actors/workflow.h"
 #include "runtime/base/assert.h"
@@ -129,9 +127,9 @@ static void read_item(struct order_work *work, size_t index, const struct order_
     const struct order_line *line;
     int64_t most, quantity;
     size_t at;
-    char prefix[40];
+    char prefix[ORDER_PREFIX_SIZE];
 
-    snprintf(prefix, sizeof(prefix), "productSkus.%zu.", index);
+    order_prefix(prefix, "productSkus.", index);
     line = order_resolve_line(work, prefix, &in->ref);
     if (!line)
         return;
@@ -317,10 +315,10 @@ static void read_received(struct order_work *work, size_t index, const struct or
                           const struct order_return *ret, struct order_return_item *items)
 {
     const struct order_line *line;
-    char prefix[40];
+    char prefix[ORDER_PREFIX_SIZE];
     size_t at;
 
-    snprintf(prefix, sizeof(prefix), "productSkus.%zu.", index);
+    order_prefix(prefix, "productSkus.", index);
     line = order_resolve_line(work, prefix, &in->ref);
     if (!line)
         return;

@@ -6,8 +6,6 @@
  * A person's dispatch obeys gates; a carrier's scan (trackShipment) is a fact: always recorded, and an older
  * occurred_at than the newest known never moves a status. The order's stage follows in order_decide.c.
  */
-#include <stdio.h>
-
 #include "actors/order_internal.h"
 #include "runtime/base/limits.h"
 
@@ -221,9 +219,9 @@ static void read_item(struct order_work *work, size_t index, const struct order_
     const struct order_line *line;
     int64_t quantity, most;
     size_t at;
-    char prefix[40];
+    char prefix[ORDER_PREFIX_SIZE];
 
-    snprintf(prefix, sizeof(prefix), "shipmentItems.%zu.", index);
+    order_prefix(prefix, "shipmentItems.", index);
     line = order_resolve_line(work, prefix, ref);
     if (!line)
         return;

@@ -9,8 +9,25 @@
 #include "actors/country.h"
 #include "actors/money.h"
 #include "actors/order_internal.h"
+#include "runtime/base/assert.h"
 #include "runtime/base/limits.h"
 #include "runtime/base/utf8.h"
+
+void order_prefix(char out[ORDER_PREFIX_SIZE], const char *list, size_t index)
+{
+    char digits[20];
+    size_t len = strlen(list), count = 0;
+
+    OMS_ASSERT(len < ORDER_PREFIX_SIZE - sizeof(digits) - 2);
+    memcpy(out, list, len);
+    do
+        digits[count++] = (char)('0' + index % 10);
+    while ((index /= 10) != 0);
+    while (count)
+        out[len++] = digits[--count];
+    out[len++] = '.';
+    out[len] = '\0';
+}
 
 struct oms_str order_path(struct order_work *work, const char *prefix, const char *name)
 {

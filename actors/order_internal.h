@@ -123,6 +123,9 @@ bool order_field_address(struct order_work *work, const char *prefix, const stru
                          struct order_address *out, bool required);
 /* occurred_at: absent becomes now; not over 24 h ahead. */
 bool order_field_occurred(struct order_work *work, int64_t value, int64_t *out);
+/* "lineItems." and 3 → "lineItems.3."; by hand, since every line of every creation needs one. */
+#define ORDER_PREFIX_SIZE 40
+void order_prefix(char out[ORDER_PREFIX_SIZE], const char *list, size_t index);
 /* "prefix" + "name" in the arena. */
 struct oms_str order_path(struct order_work *work, const char *prefix, const char *name);
 /* Amount of the order's currency as text, for messages. */

@@ -10,8 +10,6 @@
  *   total = Σ price × quantity (free gifts 0)       discounts = Σ line discounts + the order's own
  *   final = total − discounts + shipping + tax (tax not added when the prices include it)
  */
-#include <stdio.h>
-
 #include "actors/money.h"
 #include "actors/order_internal.h"
 #include "runtime/base/assert.h"
@@ -268,13 +266,13 @@ static bool read_tax_lines(struct pricing *p, struct order_tax_line *out)
 {
     const struct order_sums_input *sums = p->request->sums;
     int64_t rates[OMS_ORDER_TAX_LINES_MAX], all_rates = 0;
-    char prefix[40];
+    char prefix[ORDER_PREFIX_SIZE];
     bool ok = true;
 
     for (size_t i = 0; i < sums->tax_line_count; i++) {
         const struct order_tax_line_input *in = &sums->tax_lines[i];
 
-        snprintf(prefix, sizeof(prefix), "taxLines.%zu.", i);
+        order_prefix(prefix, "taxLines.", i);
         out[i] = (struct order_tax_line){in->title, in->rate, 0, !oms_str_present(in->amount.text)};
         rates[i] = 0;
         ok &= order_field_text(p->work, prefix, "title", in->title, ORDER_NAME_TEXT);
