@@ -35,7 +35,6 @@ struct rt_actor {
     struct rt_address address;
     const struct rt_actor_class *class;
     struct rt_message *first, *last; /* mailbox, oldest first */
-    struct rt_actor *run_next;       /* run queue of its tenant */
     uint32_t queued;
     bool scheduled; /* in the run queue */
     bool paused;    /* messages wait */

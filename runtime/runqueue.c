@@ -12,7 +12,11 @@
 #include "runtime/base/assert.h"
 #include "runtime/base/limits.h"
 
-#define CAPACITY_MIN 16u
+#define CAPACITY_MIN     16u
+#define WAITING_MIN      4u
+#define WAITING_KEPT_MAX 64u /* a longer ring is freed when the tenant has nothing to do */
+#define AHEAD_ACTOR      6u  /* turns ahead, an actor is fetched into the cache */
+#define AHEAD_MESSAGE    3u  /* and its first message */
 
 void rt_runqueue_init(struct rt_runqueue *queue)
 {
@@ -21,10 +25,17 @@ void rt_runqueue_init(struct rt_runqueue *queue)
     queue->table = oms_calloc(queue->capacity, sizeof(struct rt_tenant_queue *));
 }
 
+static void free_tenant(struct rt_tenant_queue *tenant)
+{
+    if (tenant)
+        oms_free(tenant->waiting);
+    oms_free(tenant);
+}
+
 void rt_runqueue_fini(struct rt_runqueue *queue)
 {
     for (size_t i = 0; i < queue->capacity; i++)
-        oms_free(queue->table[i]);
+        free_tenant(queue->table[i]);
     oms_free(queue->table);
     memset(queue, 0, sizeof *queue);
 }
@@ -46,7 +57,7 @@ static void sweep(struct rt_runqueue *queue)
 
     for (size_t i = 0; i < old_capacity; i++) {
         if (old[i] && !old[i]->active && !old[i]->queued) {
-            oms_free(old[i]);
+            free_tenant(old[i]);
             old[i] = NULL;
         }
         live += old[i] != NULL;
@@ -101,14 +112,56 @@ static void ring_pop(struct rt_runqueue *queue)
         queue->ring_last = NULL;
 }
 
+static struct rt_actor **waiting_at(const struct rt_tenant_queue *tenant, uint32_t position)
+{
+    return &tenant->waiting[(tenant->head + position) & (tenant->capacity - 1)];
+}
+
+static void grow_waiting(struct rt_tenant_queue *tenant)
+{
+    uint32_t capacity = tenant->capacity ? tenant->capacity * 2 : WAITING_MIN;
+    struct rt_actor **waiting = oms_calloc(capacity, sizeof(struct rt_actor *));
+
+    for (uint32_t i = 0; i < tenant->count; i++)
+        waiting[i] = *waiting_at(tenant, i);
+    oms_free(tenant->waiting);
+    tenant->waiting = waiting;
+    tenant->capacity = capacity;
+    tenant->head = 0;
+}
+
 static void append_actor(struct rt_tenant_queue *tenant, struct rt_actor *actor)
 {
-    actor->run_next = NULL;
-    if (tenant->last)
-        tenant->last->run_next = actor;
-    else
-        tenant->first = actor;
-    tenant->last = actor;
+    if (tenant->count == tenant->capacity)
+        grow_waiting(tenant);
+    *waiting_at(tenant, tenant->count) = actor;
+    tenant->count++;
+}
+
+static struct rt_actor *pop_actor(struct rt_tenant_queue *tenant)
+{
+    struct rt_actor *actor = *waiting_at(tenant, 0);
+
+    tenant->head = (tenant->head + 1) & (tenant->capacity - 1);
+    tenant->count--;
+    if (tenant->count > AHEAD_ACTOR) {
+        const char *ahead = (const char *)*waiting_at(tenant, AHEAD_ACTOR);
+        __builtin_prefetch(ahead);
+        __builtin_prefetch(ahead + 55); /* all that a turn touches */
+        __builtin_prefetch((*waiting_at(tenant, AHEAD_MESSAGE))->first);
+    }
+    return actor;
+}
+
+static void retire(struct rt_runqueue *queue, struct rt_tenant_queue *tenant)
+{
+    ring_pop(queue);
+    tenant->active = tenant->in_turn = false;
+    if (tenant->capacity > WAITING_KEPT_MAX) {
+        oms_free(tenant->waiting);
+        tenant->waiting = NULL;
+        tenant->head = tenant->capacity = 0;
+    }
 }
 
 void rt_runqueue_schedule(struct rt_runqueue *queue, struct rt_tenant_queue *tenant, struct rt_actor *actor)
@@ -128,9 +181,8 @@ struct rt_actor *rt_runqueue_next(struct rt_runqueue *queue, struct rt_tenant_qu
     struct rt_tenant_queue *tenant;
 
     while ((tenant = queue->ring_first) != NULL) {
-        if (!tenant->first) {
-            ring_pop(queue);
-            tenant->active = tenant->in_turn = false;
+        if (!tenant->count) {
+            retire(queue, tenant);
             continue;
         }
         if (!tenant->in_turn) {
@@ -143,14 +195,8 @@ struct rt_actor *rt_runqueue_next(struct rt_runqueue *queue, struct rt_tenant_qu
             ring_append(queue, tenant);
             continue;
         }
-        struct rt_actor *actor = tenant->first;
-        tenant->first = actor->run_next;
-        if (!tenant->first)
-            tenant->last = NULL;
-        else
-            __builtin_prefetch(tenant->first);
         *out = tenant;
-        return actor;
+        return pop_actor(tenant);
     }
     return NULL;
 }

@@ -14,7 +14,13 @@
 
 struct rt_tenant_queue {
     struct rt_tenant_queue *ring_next;
-    struct rt_actor *first, *last; /* actors that wait for their turn, by run_next */
+    /*
+     * Actors that wait for their turn: a ring of `capacity` (a power of two) pointers. Not linked through the
+     * actors, so that the next ones can be fetched into the cache before their turn, and an idle actor does
+     * not pay for a link.
+     */
+    struct rt_actor **waiting;
+    uint32_t head, count, capacity;
     uint32_t tenant;
     uint32_t queued; /* messages in mailboxes of the tenant's actors, paused ones included */
     uint32_t deficit;

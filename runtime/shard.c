@@ -22,8 +22,7 @@
 enum {
     INBOX_BATCH = 64,   /* messages taken from the inbox in one go */
     LOCAL_BATCH = 64,   /* local messages that are gathered while other actors can run */
-    AHEAD_SLOT = 16,    /* how far ahead of a delivery its directory slot is fetched */
-    AHEAD_ACTOR = 8,    /* and its actor */
+    AHEAD_ACTOR = 12,   /* how far ahead of its delivery a message's actor is fetched into the cache */
     COLD_ACTORS = 4096, /* with fewer residents everything is in the cache anyway */
 };
 
@@ -179,6 +178,11 @@ static void append_local(struct rt_local_queue *local, struct rt_message *messag
     local->items[local->count++] = (struct rt_local_item){message, hash};
 }
 
+static bool is_cold(const struct rt_shard *shard)
+{
+    return shard->directory.count > COLD_ACTORS;
+}
+
 void rt_send(struct rt_shard *shard, struct rt_message *message)
 {
     OMS_ASSERT(message->home == shard->index && message->on_return);
@@ -187,10 +191,13 @@ void rt_send(struct rt_shard *shard, struct rt_message *message)
 
     message->status = OMS_OK;
     message->flags &= (uint8_t)~RT_MESSAGE_RETURNING;
-    if (destination == shard->index)
-        append_local(&shard->local, message, hash);
-    else
+    if (destination != shard->index) {
         chain_out(shard, destination, message);
+        return;
+    }
+    append_local(&shard->local, message, hash);
+    if (is_cold(shard))
+        rt_directory_prefetch_slot(&shard->directory, hash); /* it is delivered some messages later */
 }
 
 static void push_home(struct rt_host *host, struct rt_message *message)
@@ -243,31 +250,18 @@ static void deliver(struct rt_shard *shard, struct rt_message *message, uint64_t
         refuse(shard, message, OMS_BUSY);
 }
 
-/* Fetches what the deliveries from `next` on will touch: far ahead a slot, nearer the actor. */
-static void look_ahead(const struct rt_shard *shard, unsigned next)
-{
-    const struct rt_local_queue *local = &shard->local;
-
-    if (next + AHEAD_SLOT < local->count)
-        rt_directory_prefetch_slot(&shard->directory, local->items[next + AHEAD_SLOT].hash);
-    if (next + AHEAD_ACTOR < local->count)
-        rt_directory_prefetch_actor(&shard->directory, local->items[next + AHEAD_ACTOR].hash);
-}
-
 /* Hands out all local messages, also those that activations send meanwhile. Returns how many there were. */
 static unsigned deliver_local(struct rt_shard *shard)
 {
     struct rt_local_queue *local = &shard->local; /* its items may move during a delivery */
-    bool cold = shard->directory.count > COLD_ACTORS;
+    bool cold = is_cold(shard);
     unsigned i;
 
-    for (i = 0; cold && i < local->count && i < AHEAD_SLOT; i++)
-        rt_directory_prefetch_slot(&shard->directory, local->items[i].hash);
     for (i = 0; cold && i < local->count && i < AHEAD_ACTOR; i++)
         rt_directory_prefetch_actor(&shard->directory, local->items[i].hash);
     for (i = 0; i < local->count; i++) {
-        if (cold)
-            look_ahead(shard, i);
+        if (cold && i + AHEAD_ACTOR < local->count)
+            rt_directory_prefetch_actor(&shard->directory, local->items[i + AHEAD_ACTOR].hash);
         deliver(shard, local->items[i].message, local->items[i].hash);
     }
     local->count = 0;
@@ -291,7 +285,7 @@ static unsigned take_returns(struct rt_shard *shard)
 static void prepare_batch(struct rt_shard *shard, struct rt_message *const *batch, uint64_t *hashes,
                           unsigned count)
 {
-    bool cold = shard->directory.count > COLD_ACTORS;
+    bool cold = is_cold(shard);
 
     for (unsigned i = 0; i < count; i++) {
         hashes[i] = rt_address_hash(&batch[i]->to);
