@@ -1,0 +1,45 @@
+/*
+ * Verifying bearer tokens: JSON Web Tokens (RFC 7519) signed by a trusted issuer, compact serialisation (RFC
+ * 7515 section 7.1).
+ *
+ * The signature is checked by libjwt, which by itself would take an HMAC made with an RSA public key and does
+ * not look at times. So before it sees a token, the header's algorithm must be one that the issuer's
+ * configuration names and that fits the key's kind; after it, times, audience and the rest are checked here.
+ * What a token may assert is what its issuer may.
+ */
+#ifndef HTTP_AUTH_TOKEN_H
+#define HTTP_AUTH_TOKEN_H
+
+#include "http/auth/claims.h"
+#include "http/auth/issuer.h"
+
+#define HTTP_TOKEN_SKEW_MS 60000
+
+enum http_token_fault {
+    HTTP_TOKEN_FINE,
+    HTTP_TOKEN_MALFORMED,
+    HTTP_TOKEN_TOO_LARGE,
+    HTTP_TOKEN_ISSUER,    /* unknown, or absent */
+    HTTP_TOKEN_ALGORITHM, /* not one of the issuer's, or `none` */
+    HTTP_TOKEN_SIGNATURE,
+    HTTP_TOKEN_NO_EXPIRY,
+    HTTP_TOKEN_EXPIRED,
+    HTTP_TOKEN_NOT_YET, /* nbf or iat lie ahead */
+    HTTP_TOKEN_AUDIENCE,
+    HTTP_TOKEN_SUBJECT, /* missing or too long */
+    HTTP_TOKEN_CLAIMS,  /* more tenants or roles than we take */
+    HTTP_TOKEN_FAULTS
+};
+
+/*
+ * The claims with one hold, or NULL with the fault. `token` is what follows "Bearer "; now_ms since 1970. Any
+ * thread; the result belongs to the caller's.
+ */
+struct http_claims *http_token_verify(const struct http_issuer_set *issuers, struct oms_str token,
+                                      int64_t now_ms, enum http_token_fault *fault);
+/* A sentence for the client that helps and reveals nothing; static storage. */
+const char *http_token_fault_message(enum http_token_fault fault);
+/* "expired" …, for the log and metrics; static storage. */
+const char *http_token_fault_name(enum http_token_fault fault);
+
+#endif

@@ -1,0 +1,60 @@
+/*
+ * The server's configuration file: JSON with every key optional. docs/configuration.md explains the keys and
+ * docs/liteoms.example.json shows them; a test holds the three together.
+ *
+ * Unknown keys are errors that name the key and the nearest valid one, since a misspelt limit that silently
+ * does nothing is worse than a server that does not start. Tenants are passed on as JSON values: the actors'
+ * layer knows what is in them (tenant_parse).
+ */
+#ifndef HTTP_CONFIG_H
+#define HTTP_CONFIG_H
+
+#include "http/auth/issuer.h"
+#include "http/server_h2o.h"
+#include "runtime/base/arena.h"
+#include "runtime/base/log.h"
+#include "runtime/base/value.h"
+
+#define HTTP_CONFIG_BYTES_MAX (16u << 20)
+
+/* Text lives in `arena` and is NUL-terminated where it names a file. 0 in a limit: the default of limits.h.
+ */
+struct http_config {
+    struct oms_str listen;            /* "127.0.0.1:8080" */
+    struct oms_str tls_cert, tls_key; /* absent: no TLS; else both */
+    struct oms_str data;              /* the data folder; absent: not configured */
+    unsigned shards;                  /* 0: as many as the machine has cores, within limits */
+    bool dev;
+    struct oms_str single_tenant; /* absent: several tenants */
+    enum oms_log_level log_level;
+    struct http_server_limits limits;
+    unsigned drain_timeout_ms;
+    unsigned token_cache_max; /* per shard */
+    uint64_t disk_reserve_bytes;
+    uint64_t orders_resident_max; /* per shard */
+    uint64_t orders_thawed_max;   /* per shard */
+    const struct http_issuer *issuers;
+    size_t issuer_count;
+    const struct oms_value *tenants; /* objects with a "name" */
+    size_t tenant_count;
+    struct oms_arena arena;
+};
+
+/* The defaults. */
+void http_config_init(struct http_config *config);
+void http_config_fini(struct http_config *config);
+/*
+ * Reads `text` over what is in `config`. Relative file names are looked for in `folder` ("": the current
+ * one). OMS_INVALID with a message that names the line or the key; then `config` can only be finished.
+ */
+OMS_MUST_USE enum oms_status http_config_parse(struct http_config *config, struct oms_str text,
+                                               const char *folder, struct oms_error *error);
+/* The same from a file. Messages begin with its name. */
+OMS_MUST_USE enum oms_status http_config_load(struct http_config *config, const char *file,
+                                              struct oms_error *error);
+
+/* All keys of the top level and of "limits", for the test of the documents; NULL-terminated. */
+extern const char *const http_config_keys[];
+extern const char *const http_config_limit_keys[];
+
+#endif
