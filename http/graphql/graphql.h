@@ -1,14 +1,14 @@
 /*
  * The GraphQL engine: one schema, documents prepared once, executed straight to JSON bytes.
  *
- * It knows no order and no socket: a host gives it SDL, bindings and values, and gets bytes. It is ours, not a
- * library, because it is the hot path: a document is parsed, validated and planned once, and its plan is executed
- * where the data lives, by other threads than the one that prepared it.
+ * It knows no order and no socket: a host gives it SDL, bindings and values, and gets bytes. It is ours, not
+ * a library, because it is the hot path: a document is parsed, validated and planned once, and its plan is
+ * executed where the data lives, by other threads than the one that prepared it.
  *
  * Life of a request (September 2025 specification, section 6):
- *   gql_prepare   document text → gql_prepared (parse, validate, plan); cached by the host, immutable, counted
- *   gql_bind      prepared + operationName + variables → gql_request in the request's arena (variables coerced)
- *   for each root field, in order: the host finds the data (perhaps on another thread) and calls
+ *   gql_prepare   document text → gql_prepared (parse, validate, plan); cached by the host, immutable,
+ * counted gql_bind      prepared + operationName + variables → gql_request in the request's arena (variables
+ * coerced) for each root field, in order: the host finds the data (perhaps on another thread) and calls
  *   gql_execute   root field + value → bytes of the field's value, appended to a buffer, and its errors
  *   gql_respond   all roots' bytes → {"data":{…},"errors":[…]}
  *
@@ -32,10 +32,11 @@ struct gql_exec;
 /* One entry of "errors" (section 7.1.2). Text lives in the list's arena. */
 struct gql_error {
     struct oms_str message;
-    const char *code;        /* extensions.code: GRAPHQL_PARSE_FAILED, GRAPHQL_VALIDATION_FAILED, BAD_USER_INPUT,
-                                INTERNAL, or the host's; static */
-    unsigned line, column;   /* from 1; 0 when there is no place */
-    struct oms_str path;     /* a JSON array text such as ["order","lines",0]; absent when there is none */
+    const char *code; /* extensions.code: GRAPHQL_PARSE_FAILED, GRAPHQL_VALIDATION_FAILED, BAD_USER_INPUT,
+                         INTERNAL, or the host's; static */
+    unsigned line, column;           /* from 1; 0 when there is no place */
+    unsigned also_line, also_column; /* a second place, as of the other of two fields in conflict; 0: none */
+    struct oms_str path;       /* a JSON array text such as ["order","lines",0]; absent when there is none */
     struct oms_str extensions; /* further members of extensions as JSON `"k":v,"l":w`; absent when none */
 };
 
@@ -47,13 +48,15 @@ struct gql_errors {
 };
 
 void gql_errors_init(struct gql_errors *errors, struct oms_arena *arena);
-/* Adds an error; message is formatted into the arena. Returns it for filling in place and path; NULL when full. */
+/* Adds an error; message is formatted into the arena. Returns it for filling in place and path; NULL when
+ * full. */
 struct gql_error *gql_errors_add(struct gql_errors *errors, const char *code, const char *format, ...)
     OMS_PRINTF(3, 4);
 
 /* ---- schema and bindings ------------------------------------------------------------------------------- */
 
-/* A list of objects for the engine to walk. `item` is called with 0 … count-1 in order; NULL is a null item. */
+/* A list of objects for the engine to walk. `item` is called with 0 … count-1 in order; NULL is a null item.
+ */
 struct gql_list {
     size_t count;
     const void *(*item)(struct gql_exec *x, const void *context, size_t index);
@@ -73,8 +76,9 @@ enum gql_field_flags {
 };
 
 /*
- * The resolver of "Type.field". Resolvers get the parent value; arguments by gql_arg_*; the host's own context by
- * gql_exec_host. They run on whatever thread executes the request and own nothing that they return.
+ * The resolver of "Type.field". Resolvers get the parent value; arguments by gql_arg_*; the host's own
+ * context by gql_exec_host. They run on whatever thread executes the request and own nothing that they
+ * return.
  */
 struct gql_binding {
     const char *field; /* "Order.stage" */
@@ -95,8 +99,8 @@ struct gql_type_binding {
 };
 
 /*
- * Checks a string or number literal or variable of a custom scalar and writes its canonical value in place (for
- * example a DateTime stays text, but must parse). Returns false with a message for the client.
+ * Checks a string or number literal or variable of a custom scalar and writes its canonical value in place
+ * (for example a DateTime stays text, but must parse). Returns false with a message for the client.
  */
 struct gql_scalar_binding {
     const char *scalar; /* "DateTime" */
@@ -114,15 +118,16 @@ struct gql_schema_config {
 };
 
 /*
- * Parses the SDL with the engine's own parser, checks it (section 3), and binds every field of every object type.
- * A missing, extra or ill-typed binding is an error that names it. The SDL is copied. Freed by gql_schema_destroy
- * after everything prepared from it.
+ * Parses the SDL with the engine's own parser, checks it (section 3), and binds every field of every object
+ * type. A missing, extra or ill-typed binding is an error that names it. The SDL is copied. Freed by
+ * gql_schema_destroy after everything prepared from it.
  */
-OMS_MUST_USE enum oms_status gql_schema_create(const struct gql_schema_config *config, struct gql_schema **out,
-                                               struct oms_error *error);
+OMS_MUST_USE enum oms_status gql_schema_create(const struct gql_schema_config *config,
+                                               struct gql_schema **out, struct oms_error *error);
 void gql_schema_destroy(struct gql_schema *schema);
 
-/* ---- documents ------------------------------------------------------------------------------------------ */
+/* ---- documents ------------------------------------------------------------------------------------------
+ */
 
 /*
  * Parses, validates (section 5) and plans. On failure returns OMS_INVALID or OMS_LIMIT with `errors` filled.
@@ -139,8 +144,9 @@ void gql_prepared_release(struct gql_prepared *prepared);
 enum gql_operation { GQL_QUERY, GQL_MUTATION, GQL_SUBSCRIPTION };
 
 /*
- * Selects the operation (operation_name may be absent when there is one) and coerces the variables (section 6.1.2).
- * `variables` may be NULL. The request lives in `arena`, borrows `prepared` and `variables`, and evaluates
+ * Selects the operation (operation_name may be absent when there is one) and coerces the variables
+ * (section 6.1.2). `variables` may be NULL. The request lives in `arena`, borrows `prepared` and `variables`,
+ * and evaluates
  * @skip/@include of all fields here. Failure: OMS_INVALID with `errors`.
  */
 OMS_MUST_USE enum oms_status gql_bind(struct gql_prepared *prepared, struct oms_str operation_name,
@@ -154,10 +160,11 @@ struct oms_str gql_request_operation_name(const struct gql_request *request);
 /* One root field after merging, in response order. */
 struct gql_root {
     struct oms_str response_key;
-    struct oms_str field;         /* "getOrder" */
-    const void *host;             /* its binding's; NULL for __typename, __schema and __type, which need no host */
-    const struct oms_value *args; /* an object: coerced, defaults applied, schema order, absent ones left out */
-    unsigned needs;               /* union of gql_field_flags over its selection */
+    struct oms_str field; /* "getOrder" */
+    const void *host;     /* its binding's; NULL for __typename, __schema and __type, which need no host */
+    const struct oms_value
+        *args;      /* an object: coerced, defaults applied, schema order, absent ones left out */
+    unsigned needs; /* union of gql_field_flags over its selection */
     unsigned line, column;
 };
 
@@ -166,7 +173,8 @@ const struct gql_root *gql_request_root(const struct gql_request *request, size_
 /* True when the root's selection contains `path`, dotted response-independent field names: "nodes.events". */
 bool gql_root_selects(const struct gql_request *request, size_t index, const char *path);
 
-/* ---- execution ------------------------------------------------------------------------------------------- */
+/* ---- execution -------------------------------------------------------------------------------------------
+ */
 
 enum gql_outcome {
     GQL_DATA,       /* the field's value was appended */
@@ -175,15 +183,24 @@ enum gql_outcome {
 };
 
 /*
- * Executes root field `index` on `value` (for GQL_ROOT fields of object type the object; for lists a gql_list; for
- * leaf types a struct oms_str with ready JSON; NULL is null) and appends the JSON of its value. Thread-safe over
- * one request as long as out and errors differ. `host` is handed to resolvers. Null propagation as section 6.4.4.
+ * Executes root field `index` on `value` (for GQL_ROOT fields of object type the object; for lists a
+ * gql_list; for leaf types a struct oms_str with ready JSON; NULL is null) and appends the JSON of its value.
+ * Thread-safe over one request as long as out and errors differ. `host` is handed to resolvers. Null
+ * propagation as section 6.4.4.
  */
 enum gql_outcome gql_execute(const struct gql_request *request, size_t index, const void *value, void *host,
                              struct oms_buf *out, struct gql_errors *errors);
 /* Executes __typename, __schema or __type (roots whose host is NULL). */
 enum gql_outcome gql_execute_meta(const struct gql_request *request, size_t index, struct oms_buf *out,
                                   struct gql_errors *errors);
+
+/*
+ * The root field failed before it had a value (its data could not be reached): `error`, which the caller
+ * added to the errors (NULL when they were full), gets the field's place and path. Appends null, or appends
+ * nothing and returns GQL_ROOT_NULL when the field's type allows no null.
+ */
+enum gql_outcome gql_execute_failed(const struct gql_request *request, size_t index, struct gql_error *error,
+                                    struct oms_buf *out);
 
 struct gql_root_result {
     enum gql_outcome outcome;
@@ -195,7 +212,8 @@ struct gql_root_result {
 void gql_respond(const struct gql_request *request, const struct gql_root_result *results,
                  const struct gql_errors *errors, struct oms_buf *out);
 
-/* ---- for resolvers ---------------------------------------------------------------------------------------- */
+/* ---- for resolvers ----------------------------------------------------------------------------------------
+ */
 
 void *gql_exec_host(const struct gql_exec *x);
 /* Scratch memory until the end of this gql_execute. */

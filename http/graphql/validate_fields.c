@@ -1,0 +1,119 @@
+/* Section 5.3.1, 5.3.3 and 5.5.2.3: the walk over selections, which also finds all definitions. */
+#include "http/graphql/validate.h"
+
+#include <stdio.h>
+
+static void gql_mark_conditions(const struct gql_validator *v, struct gql_selection *s)
+{
+    for (const struct gql_applied *applied = s->directives; applied; applied = applied->next) {
+        if (oms_str_eq(applied->name, v->schema->skip->name) ||
+            oms_str_eq(applied->name, v->schema->include->name))
+            s->conditional = true;
+    }
+}
+
+static void gql_unknown_field(struct gql_validator *v, const struct gql_selection *s,
+                              const struct gql_type *parent)
+{
+    GQL_VALIDATE_ERROR(
+        v, s->at, "Type \"%.*s\" has no field \"%.*s\".%s", GQL_NAME(parent->name), GQL_NAME(s->name),
+        gql_did_you_mean(v->errors, s->name, parent->field_count, gql_field_name_at, parent->fields).text);
+}
+
+static void gql_validate_field(struct gql_validator *v, struct gql_selection *s,
+                               const struct gql_type *parent)
+{
+    const struct gql_type *type;
+    char what[200];
+
+    s->parent = parent;
+    s->field = gql_type_field(v->schema, parent, s->name);
+    gql_validate_directives(v, s->directives, GQL_AT_FIELD);
+    if (!s->field) {
+        gql_unknown_field(v, s, parent);
+        return;
+    }
+    snprintf(what, sizeof(what), "field \"%.*s.%.*s\"", GQL_NAME(parent->name), GQL_NAME(s->name));
+    gql_validate_args(v, s->field->args, s->field->arg_count, s->args, s->at, what);
+    type = s->field->type->named;
+    if (!gql_is_composite(type) && s->set)
+        GQL_VALIDATE_ERROR(v, s->set->at, "Field \"%.*s\" of type \"%s\" has no fields to select.",
+                           GQL_NAME(s->name), gql_typeref_text(s->field->type).text);
+    else if (gql_is_composite(type) && !s->set)
+        GQL_VALIDATE_ERROR(v, s->at,
+                           "Field \"%.*s\" of type \"%s\" needs a selection of fields: \"%.*s { ... }\".",
+                           GQL_NAME(s->name), gql_typeref_text(s->field->type).text, GQL_NAME(s->name));
+    else if (s->set)
+        gql_validate_set(v, s->set, type);
+}
+
+/* Whether a fragment on `type` can ever apply where `parent` is selected. */
+static void gql_validate_spread_type(struct gql_validator *v, const struct gql_selection *s,
+                                     const struct gql_type *parent, const struct gql_type *type)
+{
+    if (!gql_types_overlap(v->schema, parent, type))
+        GQL_VALIDATE_ERROR(v, s->at, "A fragment on \"%.*s\" can never apply to \"%.*s\".",
+                           GQL_NAME(type->name), GQL_NAME(parent->name));
+}
+
+static void gql_validate_inline(struct gql_validator *v, struct gql_selection *s,
+                                const struct gql_type *parent)
+{
+    gql_validate_directives(v, s->directives, GQL_AT_INLINE_FRAGMENT);
+    if (oms_str_present(s->name)) {
+        s->condition = gql_schema_type(v->schema, s->name);
+        if (!s->condition || s->condition->hidden) {
+            GQL_VALIDATE_ERROR(v, s->at, "Unknown type \"%.*s\".%s", GQL_NAME(s->name),
+                               gql_did_you_mean(v->errors, s->name, v->schema->type_count,
+                                                gql_schema_type_name_at, v->schema)
+                                   .text);
+            return;
+        }
+        if (!gql_is_composite(s->condition)) {
+            GQL_VALIDATE_ERROR(v, s->at, "A fragment cannot be on \"%.*s\": it has no fields.",
+                               GQL_NAME(s->name));
+            return;
+        }
+        gql_validate_spread_type(v, s, parent, s->condition);
+        parent = s->condition;
+    }
+    gql_validate_set(v, s->set, parent);
+}
+
+static void gql_validate_spread(struct gql_validator *v, struct gql_selection *s,
+                                const struct gql_type *parent)
+{
+    struct gql_spread_ref *ref;
+
+    gql_validate_directives(v, s->directives, GQL_AT_FRAGMENT_SPREAD);
+    s->fragment = gql_map_get(&v->document->fragments_by_name, s->name);
+    if (!s->fragment) {
+        GQL_VALIDATE_ERROR(v, s->at, "Unknown fragment \"%.*s\".", GQL_NAME(s->name));
+        return;
+    }
+    ref = GQL_NEW(v->arena, struct gql_spread_ref);
+    ref->fragment = s->fragment;
+    ref->at = s->at;
+    *v->scope->spreads_end = ref;
+    v->scope->spreads_end = &ref->next;
+    if (s->fragment->condition)
+        gql_validate_spread_type(v, s, parent, s->fragment->condition);
+}
+
+void gql_validate_set(struct gql_validator *v, struct gql_set *set, const struct gql_type *parent)
+{
+    for (struct gql_selection *s = set->first; s; s = s->next) {
+        gql_mark_conditions(v, s);
+        switch (s->kind) {
+        case GQL_SELECT_FIELD:
+            gql_validate_field(v, s, parent);
+            break;
+        case GQL_SELECT_INLINE:
+            gql_validate_inline(v, s, parent);
+            break;
+        case GQL_SELECT_SPREAD:
+            gql_validate_spread(v, s, parent);
+            break;
+        }
+    }
+}
