@@ -395,6 +395,17 @@ enum gql_outcome gql_execute_meta(const struct gql_request *request, size_t inde
     return gql_exec_end(&x);
 }
 
+enum gql_outcome gql_execute_failed(const struct gql_request *request, size_t index, const char *code,
+                                    const char *message, struct oms_buf *out, struct gql_errors *errors)
+{
+    struct gql_exec x;
+
+    gql_exec_init(&x, request, index, NULL, out, errors);
+    gql_fail(&x, code, "%s", message);
+    gql_put_null(&x, x.base, gql_level_nullable(x.root, 0));
+    return gql_exec_end(&x);
+}
+
 /* ---- for resolvers ---- */
 
 void *gql_exec_host(const struct gql_exec *x)

@@ -6,14 +6,15 @@
  * executed where the data lives, by other threads than the one that prepared it.
  *
  * Life of a request (September 2025 specification, section 6):
- *   gql_prepare   document text → gql_prepared (parse, validate, plan); cached by the host, immutable,
- * counted gql_bind      prepared + operationName + variables → gql_request in the request's arena (variables
- * coerced) for each root field, in order: the host finds the data (perhaps on another thread) and calls
- *   gql_execute   root field + value → bytes of the field's value, appended to a buffer, and its errors
- *   gql_respond   all roots' bytes → {"data":{…},"errors":[…]}
+ * - gql_prepare: document text → gql_prepared (parse, validate, plan); cached by the host, immutable, counted
+ * - gql_bind: prepared + operationName + variables → gql_request in the request's arena (variables coerced)
+ * - for each root field, in order: the host finds the data (perhaps on another thread) and calls
+ * - gql_execute: root field + value → bytes of the field's value, appended to a buffer, and its errors
+ * - gql_respond: all roots' bytes → {"data":{…},"errors":[…]}
  *
  * Threads: a gql_schema and a gql_prepared are immutable and may be read by any thread; only the thread that
- * prepared a document holds and releases it. A gql_request is built by one thread and read by any after that.
+ * prepared a document binds, holds and releases it. A gql_request is built by one thread and read by any
+ * after that.
  */
 #ifndef GQL_GRAPHQL_H
 #define GQL_GRAPHQL_H
@@ -33,7 +34,7 @@ struct gql_exec;
 struct gql_error {
     struct oms_str message;
     const char *code; /* extensions.code: GRAPHQL_PARSE_FAILED, GRAPHQL_VALIDATION_FAILED, BAD_USER_INPUT,
-                         INTERNAL, or the host's; static */
+                         LIMIT_EXCEEDED, INTERNAL, or the host's; static */
     unsigned line, column;           /* from 1; 0 when there is no place */
     unsigned also_line, also_column; /* a second place, as of the other of two fields in conflict; 0: none */
     struct oms_str path;       /* a JSON array text such as ["order","lines",0]; absent when there is none */
@@ -55,7 +56,9 @@ struct gql_error *gql_errors_add(struct gql_errors *errors, const char *code, co
 
 /* ---- schema and bindings ------------------------------------------------------------------------------- */
 
-/* A list of objects for the engine to walk. `item` is called with 0 … count-1 in order; NULL is a null item.
+/*
+ * A list of objects for the engine to walk. `item` is called with 0 … count-1 in order; NULL is a null item.
+ * In a list of lists the items are const struct gql_list pointers, read at once.
  */
 struct gql_list {
     size_t count;
@@ -85,7 +88,7 @@ struct gql_binding {
     enum gql_resolver_kind kind;
     unsigned flags; /* gql_field_flags */
     union {
-        const void *host; /* GQL_ROOT: the host's descriptor, handed back by gql_root */
+        const void *host; /* GQL_ROOT: the host's descriptor, not NULL, handed back by gql_root */
         bool (*leaf)(struct gql_exec *x, const void *parent, struct oms_buf *out);
         const void *(*object)(struct gql_exec *x, const void *parent);
         bool (*list)(struct gql_exec *x, const void *parent, struct gql_list *out);
@@ -119,8 +122,9 @@ struct gql_schema_config {
 
 /*
  * Parses the SDL with the engine's own parser, checks it (section 3), and binds every field of every object
- * type. A missing, extra or ill-typed binding is an error that names it. The SDL is copied. Freed by
- * gql_schema_destroy after everything prepared from it.
+ * type. A missing, extra or ill-typed binding is an error that names it. SDL and bindings are copied; what
+ * these point to (names, functions, host descriptors) stays the host's. Freed by gql_schema_destroy after
+ * everything prepared from it.
  */
 OMS_MUST_USE enum oms_status gql_schema_create(const struct gql_schema_config *config,
                                                struct gql_schema **out, struct oms_error *error);
@@ -132,11 +136,11 @@ void gql_schema_destroy(struct gql_schema *schema);
 /*
  * Parses, validates (section 5) and plans. On failure returns OMS_INVALID or OMS_LIMIT with `errors` filled.
  * Limits: bytes, tokens, depth, aliases, root fields (limits.h). Works in time linear in the document but for
- * overlapping fields, which are bounded by the token limit.
+ * overlapping fields and expanded fragments, whose work is bounded (OMS_LIMIT over it).
  */
 OMS_MUST_USE enum oms_status gql_prepare(const struct gql_schema *schema, struct oms_str document,
                                          struct gql_prepared **out, struct gql_errors *errors);
-/* Bytes that the prepared document holds, for a bounded cache. */
+/* Bytes that the prepared document holds or may come to hold, for a bounded cache; always the same number. */
 size_t gql_prepared_bytes(const struct gql_prepared *prepared);
 void gql_prepared_hold(struct gql_prepared *prepared);
 void gql_prepared_release(struct gql_prepared *prepared);
@@ -147,7 +151,8 @@ enum gql_operation { GQL_QUERY, GQL_MUTATION, GQL_SUBSCRIPTION };
  * Selects the operation (operation_name may be absent when there is one) and coerces the variables
  * (section 6.1.2). `variables` may be NULL. The request lives in `arena`, borrows `prepared` and `variables`,
  * and evaluates
- * @skip/@include of all fields here. Failure: OMS_INVALID with `errors`.
+ * @skip/@include of all fields here. Failure: OMS_INVALID with `errors`, or OMS_LIMIT when `arena` is
+ * exhausted.
  */
 OMS_MUST_USE enum oms_status gql_bind(struct gql_prepared *prepared, struct oms_str operation_name,
                                       const struct oms_value *variables, struct oms_arena *arena,
@@ -161,10 +166,12 @@ struct oms_str gql_request_operation_name(const struct gql_request *request);
 struct gql_root {
     struct oms_str response_key;
     struct oms_str field; /* "getOrder" */
-    const void *host;     /* its binding's; NULL for __typename, __schema and __type, which need no host */
-    const struct oms_value
-        *args;      /* an object: coerced, defaults applied, schema order, absent ones left out */
-    unsigned needs; /* union of gql_field_flags over its selection */
+    const void *host;     /* its binding's; NULL for fields that need no host, which go to gql_execute_meta:
+                             __typename, __schema, __type, and those whose arguments were refused because a
+                             variable was null or absent where a value is required (section 6.4.1) */
+    const struct oms_value *args; /* an object, never NULL: coerced, defaults applied, schema order, absent
+                                     ones left out */
+    unsigned needs;               /* union of gql_field_flags over its selection */
     unsigned line, column;
 };
 
@@ -190,17 +197,16 @@ enum gql_outcome {
  */
 enum gql_outcome gql_execute(const struct gql_request *request, size_t index, const void *value, void *host,
                              struct oms_buf *out, struct gql_errors *errors);
-/* Executes __typename, __schema or __type (roots whose host is NULL). */
+/* Executes a root whose host is NULL. */
 enum gql_outcome gql_execute_meta(const struct gql_request *request, size_t index, struct oms_buf *out,
                                   struct gql_errors *errors);
 
 /*
- * The root field failed before it had a value (its data could not be reached): `error`, which the caller
- * added to the errors (NULL when they were full), gets the field's place and path. Appends null, or appends
- * nothing and returns GQL_ROOT_NULL when the field's type allows no null.
+ * The root field failed before it had a value (its data could not be reached): adds the error with the field's
+ * place and path. Appends null, or appends nothing and returns GQL_ROOT_NULL when the field's type allows no null.
  */
-enum gql_outcome gql_execute_failed(const struct gql_request *request, size_t index, struct gql_error *error,
-                                    struct oms_buf *out);
+enum gql_outcome gql_execute_failed(const struct gql_request *request, size_t index, const char *code,
+                                    const char *message, struct oms_buf *out, struct gql_errors *errors);
 
 struct gql_root_result {
     enum gql_outcome outcome;
