@@ -23,7 +23,8 @@ void held_push(struct held_queue *queue, struct rt_shard *shard, struct held_ite
     queue->count++;
 }
 
-void held_release(struct held_queue *queue, struct rt_shard *shard, uint64_t durable_seq, enum oms_status status)
+void held_release(struct held_queue *queue, struct rt_shard *shard, uint64_t durable_seq,
+                  enum oms_status status)
 {
     while (queue->first && queue->first->seq <= durable_seq) {
         struct held_item *item = queue->first;

@@ -1,9 +1,9 @@
 /*
- * Replies that wait for durability. Nothing leaves the process before the unit that it depends on is synced: a reply
- * is rendered when its command is applied, held here, and sent home by the shard's acknowledgement.
+ * Replies that wait for durability. Nothing leaves the process before the unit that it depends on is synced:
+ * a reply is rendered when its command is applied, held here, and sent home by the shard's acknowledgement.
  *
- * Sequences in the queue never fall, since a message that depends on an older unit may as well wait for the newest
- * that is on its way with it (the same batch or the next).
+ * Sequences in the queue never fall, since a message that depends on an older unit may as well wait for the
+ * newest that is on its way with it (the same batch or the next).
  */
 #ifndef ACTORS_HELD_H
 #define ACTORS_HELD_H
@@ -26,6 +26,7 @@ struct held_item {
 void held_push(struct held_queue *queue, struct rt_shard *shard, struct held_item *item, uint64_t seq,
                uint64_t durable_seq);
 /* Releases everything up to `durable_seq`. */
-void held_release(struct held_queue *queue, struct rt_shard *shard, uint64_t durable_seq, enum oms_status status);
+void held_release(struct held_queue *queue, struct rt_shard *shard, uint64_t durable_seq,
+                  enum oms_status status);
 
 #endif

@@ -1,10 +1,11 @@
 /*
- * The message by which a request reaches an order: a read or a command, with the renderer that travels to the data.
+ * The message by which a request reaches an order: a read or a command, with the renderer that travels to the
+ * data.
  *
- * The call is a node of the asking shard. On the order's shard the actor decides and applies, then calls `render`
- * with the order as the reply must show it; the bytes are held until everything that they depend on is durable, and
- * the node goes home. `render` runs on the order's shard: it may read what the call points to (immutable until the
- * call is home) and write only into the call.
+ * The call is a node of the asking shard. On the order's shard the actor decides and applies, then calls
+ * `render` with the order as the reply must show it; the bytes are held until everything that they depend on
+ * is durable, and the node goes home. `render` runs on the order's shard: it may read what the call points to
+ * (immutable until the call is home) and write only into the call.
  */
 #ifndef ORDER_CALL_H
 #define ORDER_CALL_H
@@ -33,18 +34,18 @@ struct order_reply {
     const struct tenant_version *tenant;
     const struct principal *principal;
     const struct refusal_list *refusals; /* NULL or empty: done */
-    bool created;  /* createOrder made it now */
-    bool replayed; /* the recorded outcome of an earlier command with the same key */
+    bool created;                        /* createOrder made it now */
+    bool replayed;                       /* the recorded outcome of an earlier command with the same key */
     int64_t now_ms;
 };
 
 /* How the call went, once it is home. */
 enum order_call_result {
-    ORDER_CALL_DONE,        /* rendered (or frozen) */
-    ORDER_CALL_UNKNOWN,     /* the write failed: OUTCOME_UNKNOWN */
-    ORDER_CALL_BUSY,        /* refused before anything happened: queues or in-flight limits */
-    ORDER_CALL_NO_SPACE,    /* the same: the disk is below its reserve */
-    ORDER_CALL_FAULT,       /* the stored state could not be read */
+    ORDER_CALL_DONE,     /* rendered (or frozen) */
+    ORDER_CALL_UNKNOWN,  /* the write failed: OUTCOME_UNKNOWN */
+    ORDER_CALL_BUSY,     /* refused before anything happened: queues or in-flight limits */
+    ORDER_CALL_NO_SPACE, /* the same: the disk is below its reserve */
+    ORDER_CALL_FAULT,    /* the stored state could not be read */
 };
 
 struct order_call {
@@ -57,17 +58,19 @@ struct order_call {
     /* Renders the reply; called at most once, and not when the order was frozen instead. */
     void (*render)(struct order_call *call, const struct order_reply *reply);
     /*
-     * Instead of rendering here, copy the order as it is now, so that the caller renders it where blocking is allowed:
-     * for a selection that reads the store always, for one that reads notes when some of them lie beside the state.
-     * frozen_* are filled; refusals are copied into `arena`.
+     * Instead of rendering here, copy the order as it is now, so that the caller renders it where blocking is
+     * allowed: for a selection that reads the store always, for one that reads notes when some of them lie
+     * beside the state. frozen_* are filled; refusals are copied into `arena`.
      */
     enum order_call_freeze freeze;
     /* ---- filled in ---- */
     enum order_call_result result;
-    struct oms_arena arena; /* the call's own memory: refusals, paths, whatever render needs; initialised by the caller */
-    struct oms_buf out;     /* for render; initialised and recycled by the caller */
+    struct oms_arena
+        arena; /* the call's own memory: refusals, paths, whatever render needs; initialised by the caller */
+    struct oms_buf out; /* for render; initialised and recycled by the caller */
     bool was_frozen;
-    struct oms_buf frozen;  /* order_freeze bytes, empty when there is no order to show; initialised by the caller */
+    struct oms_buf
+        frozen; /* order_freeze bytes, empty when there is no order to show; initialised by the caller */
     struct refusal_list frozen_refusals;
     struct access_order frozen_on;
     bool created, replayed;

@@ -1,9 +1,9 @@
 /*
  * The tenant's feed: its partition of the log in commit order, filtered. Part of order_history.h.
  *
- * What an event alone can tell (type, command) is checked first; what needs the order as of the event (stage, vendor,
- * the caller's scope) is asked of a few folds that move along with the walk, so that a page costs its own units and
- * one fold per order in it.
+ * What an event alone can tell (type, command) is checked first; what needs the order as of the event (stage,
+ * vendor, the caller's scope) is asked of a few folds that move along with the walk, so that a page costs its
+ * own units and one fold per order in it.
  */
 #include "actors/ids.h"
 #include "actors/order.h"
@@ -31,9 +31,10 @@ static const struct oms_value *list_of(const struct oms_value *input, const char
     return list && list->kind == OMS_VALUE_LIST && list->list.count ? list : NULL;
 }
 
-/* The bits of a list of words; unknown words cannot come here through the schema, and are refused all the same. */
-static uint64_t bits_of(const struct oms_value *input, const char *name, unsigned (*number)(struct oms_str word),
-                        struct refusal_list *refusals)
+/* The bits of a list of words; unknown words cannot come here through the schema, and are refused all the
+ * same. */
+static uint64_t bits_of(const struct oms_value *input, const char *name,
+                        unsigned (*number)(struct oms_str word), struct refusal_list *refusals)
 {
     const struct oms_value *list = list_of(input, name);
     uint64_t bits = 0;
@@ -98,7 +99,8 @@ enum oms_status order_event_filter_parse(const struct oms_value *input, struct o
 
 static bool wants_order(const struct order_event_filter *filter)
 {
-    return filter && (filter->stages || filter->fulfillments || filter->payments || filter->vendors || filter->customers);
+    return filter && (filter->stages || filter->fulfillments || filter->payments || filter->vendors ||
+                      filter->customers);
 }
 
 static bool in_list(const struct oms_value *list, struct oms_str text)
@@ -166,7 +168,8 @@ static enum oms_status apply_record(struct order *order, const struct store_reco
 
 /* The order after this unit: a kept fold moved on, or a fold from the beginning. */
 static enum oms_status fold_at(struct feed *feed, const struct store_record *record,
-                               const struct order_event_meta *meta, struct oms_arena *scratch, const struct order **out)
+                               const struct order_event_meta *meta, struct oms_arena *scratch,
+                               const struct order **out)
 {
     struct feed_fold *slot = &feed->folds[0];
     feed->clock++;
@@ -196,7 +199,8 @@ static enum oms_status fold_at(struct feed *feed, const struct store_record *rec
 static bool reaches(const struct access *access, const struct order *order)
 {
     struct access_order on;
-    struct order_context context = {.principal = &(struct principal){.kind = PRINCIPAL_USER}, .access = access};
+    struct order_context context = {.principal = &(struct principal){.kind = PRINCIPAL_USER},
+                                    .access = access};
     return order_access(order, &context, PERMISSION_GET_ORDER, &on);
 }
 
@@ -204,8 +208,9 @@ static bool reaches(const struct access *access, const struct order *order)
 
 /* Adds the events of one record that match; *full when the page has no room for the next one. */
 static enum oms_status add_record(struct feed *feed, const struct store_record *seen, uint64_t after_commit,
-                                  unsigned after_ordinal, unsigned limit, struct oms_str value, struct oms_arena *arena,
-                                  struct oms_arena *scratch, struct order_history_page *page)
+                                  unsigned after_ordinal, unsigned limit, struct oms_str value,
+                                  struct oms_arena *arena, struct oms_arena *scratch,
+                                  struct order_history_page *page)
 {
     struct order_event_meta meta;
     struct store_record record;
@@ -284,7 +289,8 @@ enum oms_status order_history_feed(struct store_engine *engine, struct store_vie
         oms_arena_reset(&scratch);
         status = store_record_decode(partition, commit, value, &scratch, &record);
         if (status == OMS_OK && record.actor.tenant == tenant && record.actor.kind == RT_ACTOR_ORDER)
-            status = add_record(&feed, &record, after_commit, after_ordinal, limit, value, arena, &scratch, page);
+            status =
+                add_record(&feed, &record, after_commit, after_ordinal, limit, value, arena, &scratch, page);
         if (status == OMS_BUSY) {
             status = OMS_OK;
             page->has_next = true;

@@ -1,4 +1,5 @@
-/* A parsed OrderFilter and its check against one order. Internal to lists: order_list.h has the public side. */
+/* A parsed OrderFilter and its check against one order. Internal to lists: order_list.h has the public side.
+ */
 #ifndef ORDER_FILTER_H
 #define ORDER_FILTER_H
 

@@ -1,8 +1,9 @@
 /*
  * The past, folded from the log. See order_history.h.
  *
- * An order's own history walks its timeline; the tenant's feed walks its partition. Where a filter or the caller's
- * scope asks what an order was at an event, its fold is kept beside the walk and moved on from event to event.
+ * An order's own history walks its timeline; the tenant's feed walks its partition. Where a filter or the
+ * caller's scope asks what an order was at an event, its fold is kept beside the walk and moved on from event
+ * to event.
  */
 #include "actors/order_history.h"
 
@@ -50,17 +51,18 @@ static enum oms_status fold_record(struct order *order, const struct store_recor
 /* ---- an order as it was ---- */
 
 struct fold_until {
-    uint32_t version;    /* 0: not bounded */
-    int64_t at_ms;       /* 0: not bounded */
-    uint64_t commit;     /* 0: not bounded; its unit is the last one */
-    size_t ordinal;      /* of that unit's events, the last one applied */
+    uint32_t version; /* 0: not bounded */
+    int64_t at_ms;    /* 0: not bounded */
+    uint64_t commit;  /* 0: not bounded; its unit is the last one */
+    size_t ordinal;   /* of that unit's events, the last one applied */
 };
 
 #define SCRATCH_MAX (64u << 20)
 
 /* Folds the order's units in turn until the bound; OMS_NOT_FOUND when none is within it. */
 static enum oms_status fold_order(struct store_engine *engine, struct store_view *view,
-                                  const struct rt_address *address, const struct fold_until *until, struct order *order)
+                                  const struct rt_address *address, const struct fold_until *until,
+                                  struct order *order)
 {
     struct oms_arena scratch;
     struct oms_buf bytes;
@@ -71,14 +73,16 @@ static enum oms_status fold_order(struct store_engine *engine, struct store_view
     oms_buf_init(&bytes, OMS_UNIT_BYTES_MAX);
     while (status == OMS_OK && store_timeline_next(timeline, &item, &status)) {
         struct store_record record;
-        if ((until->version && item.version_to > until->version) || (until->commit && item.commit > until->commit))
+        if ((until->version && item.version_to > until->version) ||
+            (until->commit && item.commit > until->commit))
             break;
         oms_arena_reset(&scratch);
         status = read_record(engine, view, address->tenant, item.commit, &scratch, &bytes, &record);
         if (status == OMS_OK && until->at_ms && record.time_ms > until->at_ms)
             break;
         if (status == OMS_OK)
-            status = fold_record(order, &record, item.commit == until->commit ? until->ordinal : SIZE_MAX, &scratch);
+            status = fold_record(order, &record, item.commit == until->commit ? until->ordinal : SIZE_MAX,
+                                 &scratch);
     }
     store_timeline_close(timeline);
     oms_buf_fini(&bytes);
@@ -86,8 +90,9 @@ static enum oms_status fold_order(struct store_engine *engine, struct store_view
     return status == OMS_OK && order->event_count == 0 ? OMS_NOT_FOUND : status;
 }
 
-static enum oms_status fold_new(struct store_engine *engine, struct store_view *view, const struct rt_address *address,
-                                const struct fold_until *until, struct order **out)
+static enum oms_status fold_new(struct store_engine *engine, struct store_view *view,
+                                const struct rt_address *address, const struct fold_until *until,
+                                struct order **out)
 {
     struct order *order = order_create();
     enum oms_status status = fold_order(engine, view, address, until, order);
@@ -99,8 +104,9 @@ static enum oms_status fold_new(struct store_engine *engine, struct store_view *
     return OMS_OK;
 }
 
-enum oms_status order_history_at(struct store_engine *engine, struct store_view *view, const struct rt_address *order,
-                                 uint32_t version, int64_t at_ms, struct order **out)
+enum oms_status order_history_at(struct store_engine *engine, struct store_view *view,
+                                 const struct rt_address *order, uint32_t version, int64_t at_ms,
+                                 struct order **out)
 {
     struct fold_until until = {.version = version, .at_ms = at_ms};
     enum oms_status status = fold_new(engine, view, order, &until, out);
@@ -168,7 +174,8 @@ enum oms_status order_history_load(struct store_engine *engine, struct store_vie
 /* ---- pages of events ---- */
 
 /* Room for one more event; NULL when the arena is exhausted. */
-static struct order_history_event *page_next(struct order_history_page *page, unsigned limit, struct oms_arena *arena)
+static struct order_history_event *page_next(struct order_history_page *page, unsigned limit,
+                                             struct oms_arena *arena)
 {
     if (!page->items)
         page->items = oms_arena_calloc(arena, limit, sizeof(page->items[0]));
@@ -193,8 +200,9 @@ static bool is_after(uint64_t commit, size_t ordinal, uint64_t after_commit, uns
 }
 
 /* A record whose bytes are kept in the arena, so that its events may borrow from them. */
-static enum oms_status keep_record(uint16_t partition, uint64_t commit, struct oms_str value, struct oms_arena *arena,
-                                   struct store_record *record, struct order_event_meta *meta)
+static enum oms_status keep_record(uint16_t partition, uint64_t commit, struct oms_str value,
+                                   struct oms_arena *arena, struct store_record *record,
+                                   struct order_event_meta *meta)
 {
     struct oms_str kept = oms_str_copy(arena, value);
     if (!oms_str_present(kept))
@@ -204,8 +212,9 @@ static enum oms_status keep_record(uint16_t partition, uint64_t commit, struct o
 }
 
 enum oms_status order_history_events(struct store_engine *engine, struct store_view *view,
-                                     const struct rt_address *order, uint64_t after_commit, unsigned after_ordinal,
-                                     unsigned limit, struct oms_arena *arena, struct order_history_page *page)
+                                     const struct rt_address *order, uint64_t after_commit,
+                                     unsigned after_ordinal, unsigned limit, struct oms_arena *arena,
+                                     struct order_history_page *page)
 {
     struct store_timeline_item item;
     struct oms_buf bytes;

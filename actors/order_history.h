@@ -1,6 +1,7 @@
 /*
- * The past of orders, read from the log: an order's events, the tenant's feed, and an order as it was. Blocking; a
- * pool thread. Events are never edited, so everything here is a fold or a walk over a prefix of the log.
+ * The past of orders, read from the log: an order's events, the tenant's feed, and an order as it was.
+ * Blocking; a pool thread. Events are never edited, so everything here is a fold or a walk over a prefix of
+ * the log.
  */
 #ifndef ORDER_HISTORY_H
 #define ORDER_HISTORY_H
@@ -16,8 +17,8 @@
 /* One event with its place. Text and payload live in the list's arena. */
 struct order_history_event {
     unsigned char order_id[16];
-    uint64_t commit;   /* of its unit, in the tenant's partition */
-    unsigned ordinal;  /* in its unit, from 0 */
+    uint64_t commit;  /* of its unit, in the tenant's partition */
+    unsigned ordinal; /* in its unit, from 0 */
     struct order_event_meta meta;
     struct order_event event;
 };
@@ -31,34 +32,37 @@ struct order_history_page {
     uint64_t examined;
 };
 
-/* An order's own events after (commit, ordinal) (0,0: from the beginning), at most `limit`. OMS_NOT_FOUND: none. */
+/* An order's own events after (commit, ordinal) (0,0: from the beginning), at most `limit`. OMS_NOT_FOUND:
+ * none. */
 OMS_MUST_USE enum oms_status order_history_events(struct store_engine *engine, struct store_view *view,
                                                   const struct rt_address *order, uint64_t after_commit,
-                                                  unsigned after_ordinal, unsigned limit, struct oms_arena *arena,
-                                                  struct order_history_page *page);
+                                                  unsigned after_ordinal, unsigned limit,
+                                                  struct oms_arena *arena, struct order_history_page *page);
 
 struct order_event_filter; /* parsed EventFilter: types, commands, stages, … */
 OMS_MUST_USE enum oms_status order_event_filter_parse(const struct oms_value *input, struct oms_arena *arena,
                                                       const struct order_event_filter **out,
                                                       struct refusal_list *refusals);
 
-/* The tenant's feed, in commit order, filtered, with the caller's scope applied, examining a bounded number. */
-OMS_MUST_USE enum oms_status order_history_feed(struct store_engine *engine, struct store_view *view, uint32_t tenant,
-                                                const struct access *access, const struct order_event_filter *filter,
+/* The tenant's feed, in commit order, filtered, with the caller's scope applied, examining a bounded number.
+ */
+OMS_MUST_USE enum oms_status order_history_feed(struct store_engine *engine, struct store_view *view,
+                                                uint32_t tenant, const struct access *access,
+                                                const struct order_event_filter *filter,
                                                 uint64_t after_commit, unsigned after_ordinal, unsigned limit,
                                                 struct oms_arena *arena, struct order_history_page *page);
 
 /*
- * The order as it was: at `version` (0: not asked) or at the last version not after `at_ms`, folded from its units.
- * *out is made with order_create and freed by the caller; OMS_NOT_FOUND when it did not exist then.
+ * The order as it was: at `version` (0: not asked) or at the last version not after `at_ms`, folded from its
+ * units. *out is made with order_create and freed by the caller; OMS_NOT_FOUND when it did not exist then.
  */
 OMS_MUST_USE enum oms_status order_history_at(struct store_engine *engine, struct store_view *view,
                                               const struct rt_address *order, uint32_t version, int64_t at_ms,
                                               struct order **out);
 /* The order as of one event of a unit (after its events up to `ordinal`). */
 OMS_MUST_USE enum oms_status order_history_at_event(struct store_engine *engine, struct store_view *view,
-                                                    const struct rt_address *order, uint64_t commit, unsigned ordinal,
-                                                    struct order **out);
+                                                    const struct rt_address *order, uint64_t commit,
+                                                    unsigned ordinal, struct order **out);
 
 /* Gives a thawed order those of its notes that lie beside the state. */
 OMS_MUST_USE enum oms_status order_history_merge_notes(struct store_engine *engine, struct store_view *view,

@@ -1,8 +1,10 @@
 /*
- * Lists: a merge of index scans in the order of placing, checked against each order's state. See order_list.h.
+ * Lists: a merge of index scans in the order of placing, checked against each order's state. See
+ * order_list.h.
  *
- * A scan walks one term's keys, which end in (placedAt, id). Several terms (OR within a filter field, or several
- * scopes) are merged by that ending, which is also the cursor, so a cursor means the same under any driving index.
+ * A scan walks one term's keys, which end in (placedAt, id). Several terms (OR within a filter field, or
+ * several scopes) are merged by that ending, which is also the cursor, so a cursor means the same under any
+ * driving index.
  */
 #include "actors/order_list.h"
 
@@ -37,8 +39,8 @@ struct walk {
     struct order_filter filter; /* a copy, with modifiedSince resolved */
     struct scan scans[SCANS_MAX];
     size_t scan_count;
-    bool reverse;     /* keys descending */
-    bool covered;     /* the driving index says all that the filter asks: no state needed to count */
+    bool reverse; /* keys descending */
+    bool covered; /* the driving index says all that the filter asks: no state needed to count */
     struct oms_buf bytes;
     enum oms_status status;
 };
@@ -72,8 +74,10 @@ static void put_instant(unsigned char *key, size_t len, int64_t ms)
     order_term_complete(key, len, ms, lowest);
 }
 
-/* Opens a scan of a term between the filter's bounds of placedAt, standing at its first item behind the cursor. */
-static void scan_open(struct walk *walk, const unsigned char *prefix, size_t len, const struct position *after)
+/* Opens a scan of a term between the filter's bounds of placedAt, standing at its first item behind the
+ * cursor. */
+static void scan_open(struct walk *walk, const unsigned char *prefix, size_t len,
+                      const struct position *after)
 {
     struct scan *scan = &walk->scans[walk->scan_count++];
     unsigned char lower[ORDER_TERM_KEY_MAX], upper[ORDER_TERM_KEY_MAX], from[ORDER_TERM_KEY_MAX];
@@ -126,15 +130,16 @@ static void scan_stages(struct walk *walk, const struct position *after)
     for (unsigned stage = ORDER_STAGE_DRAFT; stage < ORDER_STAGE_COUNT; stage++) {
         unsigned char prefix[ORDER_TERM_KEY_MAX];
         if (walk->filter.stages >> stage & 1)
-            scan_open(walk, prefix, order_term_stage_prefix(walk->query->tenant, (enum order_stage)stage, prefix),
-                      after);
+            scan_open(walk, prefix,
+                      order_term_stage_prefix(walk->query->tenant, (enum order_stage)stage, prefix), after);
     }
 }
 
 static void scan_all(struct walk *walk, const struct position *after)
 {
     unsigned char prefix[ORDER_TERM_KEY_MAX];
-    scan_open(walk, prefix, order_term_prefix(walk->query->tenant, ORDER_INDEX_PLACED, OMS_STR_NONE, prefix), after);
+    scan_open(walk, prefix, order_term_prefix(walk->query->tenant, ORDER_INDEX_PLACED, OMS_STR_NONE, prefix),
+              after);
 }
 
 /* The scopes of a caller who may not see the whole tenant. False when there are more than can be merged. */
@@ -150,7 +155,8 @@ static bool scan_scopes(struct walk *walk, const struct position *after)
         const struct access_grant *grant = &access->grants[i];
         struct order_filter_texts one = {.items = &grant->id, .count = 1};
         if (grant->permissions & PERMISSION_BIT(PERMISSION_GET_ORDER))
-            scan_terms(walk, grant->kind == PERMISSION_SCOPE_CUSTOMER ? ORDER_INDEX_CUSTOMER : ORDER_INDEX_VENDOR,
+            scan_terms(walk,
+                       grant->kind == PERMISSION_SCOPE_CUSTOMER ? ORDER_INDEX_CUSTOMER : ORDER_INDEX_VENDOR,
                        &one, after);
     }
     return true;
@@ -241,8 +247,8 @@ static struct order *walk_load(struct walk *walk, const struct position *at, str
     walk_address(walk, at, &address);
     store_address_key(&address, key);
     oms_buf_reset(&walk->bytes);
-    enum oms_status status = walk->engine->ops->view_get(walk->view, STORE_STATE,
-                                                         oms_str_make(key, sizeof(key)), &walk->bytes);
+    enum oms_status status =
+        walk->engine->ops->view_get(walk->view, STORE_STATE, oms_str_make(key, sizeof(key)), &walk->bytes);
     struct order *order = order_create();
     if (status == OMS_OK)
         status = order_thaw(oms_buf_str(&walk->bytes), order);
@@ -267,9 +273,10 @@ static void resolve_modified(struct walk *walk)
     oms_arena_init(&arena, 4096, OMS_REQUEST_ARENA_BYTES_MAX);
     uint16_t partition = store_partition_of(walk->query->tenant);
     oms_buf_reset(&walk->bytes);
-    if (walk->engine->ops->view_log_get(walk->view, partition, walk->filter.modified_commit, &walk->bytes) == OMS_OK &&
-        store_record_decode(partition, walk->filter.modified_commit, oms_buf_str(&walk->bytes), &arena, &record) ==
-            OMS_OK)
+    if (walk->engine->ops->view_log_get(walk->view, partition, walk->filter.modified_commit, &walk->bytes) ==
+            OMS_OK &&
+        store_record_decode(partition, walk->filter.modified_commit, oms_buf_str(&walk->bytes), &arena,
+                            &record) == OMS_OK)
         walk->filter.modified_since = record.time_ms;
     walk->filter.modified_is_cursor = false;
     walk->filter.modified_commit = 0;
@@ -340,7 +347,8 @@ static void reverse_rows(struct order_page *page)
     }
 }
 
-/* Fills rows in the walk's direction; true when there is more behind them (or the bound of examined rows ended it). */
+/* Fills rows in the walk's direction; true when there is more behind them (or the bound of examined rows
+ * ended it). */
 static bool fill(struct walk *walk, struct oms_arena *arena, struct order_page *page, struct position *last)
 {
     struct position at;
@@ -355,14 +363,15 @@ static bool fill(struct walk *walk, struct oms_arena *arena, struct order_page *
         }
         *last = at;
         if (order)
-            page->rows[page->count++] = (struct order_row){.order = order, .on = on,
-                                                           .cursor = cursor_write(walk->query, &at, arena)};
+            page->rows[page->count++] =
+                (struct order_row){.order = order, .on = on, .cursor = cursor_write(walk->query, &at, arena)};
     }
     return false;
 }
 
 enum oms_status order_list_run(struct store_engine *engine, struct store_view *view,
-                               const struct order_list_query *query, struct oms_arena *arena, struct order_page *page)
+                               const struct order_list_query *query, struct oms_arena *arena,
+                               struct order_page *page)
 {
     struct walk *walk = oms_malloc(sizeof(*walk));
     struct position last;
@@ -377,8 +386,8 @@ enum oms_status order_list_run(struct store_engine *engine, struct store_view *v
         if (page->count)
             page->start_cursor = page->rows[0].cursor;
         if (page->examined)
-            page->end_cursor = more || !page->count ? cursor_write(query, &last, arena)
-                                                    : page->rows[page->count - 1].cursor;
+            page->end_cursor =
+                more || !page->count ? cursor_write(query, &last, arena) : page->rows[page->count - 1].cursor;
         if (query->backward) {
             struct oms_str end = page->end_cursor;
             reverse_rows(page);
@@ -403,8 +412,8 @@ void order_page_fini(struct order_page *page)
 }
 
 enum oms_status order_list_count(struct store_engine *engine, struct store_view *view,
-                                 const struct order_list_query *query, struct oms_arena *arena, uint64_t *count,
-                                 bool *capped)
+                                 const struct order_list_query *query, struct oms_arena *arena,
+                                 uint64_t *count, bool *capped)
 {
     (void)arena;
     struct walk *walk = oms_malloc(sizeof(*walk));
@@ -431,7 +440,8 @@ enum oms_status order_list_count(struct store_engine *engine, struct store_view 
 }
 
 enum oms_status order_list_by_reference(struct store_engine *engine, struct store_view *view, uint32_t tenant,
-                                        struct oms_str reference, unsigned char (*ids)[16], size_t max, size_t *count)
+                                        struct oms_str reference, unsigned char (*ids)[16], size_t max,
+                                        size_t *count)
 {
     unsigned char lower[ORDER_TERM_KEY_MAX], upper[ORDER_TERM_KEY_MAX];
     size_t len = order_term_prefix(tenant, ORDER_INDEX_REFERENCE, reference, lower);
@@ -440,8 +450,8 @@ enum oms_status order_list_by_reference(struct store_engine *engine, struct stor
     memcpy(upper, lower, len);
     memset(upper + len, 0xff, 24);
     *count = 0;
-    struct store_iter *iter = engine->ops->iter_open(view, STORE_TERMS, oms_str_make(lower, len),
-                                                     oms_str_make(upper, len + 24));
+    struct store_iter *iter =
+        engine->ops->iter_open(view, STORE_TERMS, oms_str_make(lower, len), oms_str_make(upper, len + 24));
     engine->ops->iter_seek_last(iter, OMS_STR_NONE);
     while (*count < max && engine->ops->iter_item(iter, &key, &value, &status)) {
         int64_t instant;

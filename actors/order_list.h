@@ -1,8 +1,9 @@
 /*
  * Lists of orders: run in the read pool on one view of the store, from materialised state; no actor is woken.
  *
- * A filter chooses one driving index by a table, reads it in the sort's order and checks the rest of the filter and
- * the caller's scope on each order's state, up to OMS_LIST_EXAMINED_MAX rows; then the page ends short, with a cursor.
+ * A filter chooses one driving index by a table, reads it in the sort's order and checks the rest of the
+ * filter and the caller's scope on each order's state, up to OMS_LIST_EXAMINED_MAX rows; then the page ends
+ * short, with a cursor.
  */
 #ifndef ORDER_LIST_H
 #define ORDER_LIST_H
@@ -17,20 +18,22 @@ struct order_filter; /* parsed; lives in the arena */
 
 /* From the coerced OrderFilter input (NULL: no filter); modifiedSince may be a cursor or a time. */
 OMS_MUST_USE enum oms_status order_filter_parse(const struct oms_value *input, struct oms_arena *arena,
-                                                const struct order_filter **out, struct refusal_list *refusals);
+                                                const struct order_filter **out,
+                                                struct refusal_list *refusals);
 
 struct order_list_query {
     uint32_t tenant;
     const struct access *access; /* scopes of get_order narrow the list, and choose the driving index */
     const struct order_filter *filter;
     bool descending; /* by placedAt, then id */
-    bool backward;          /* last/before instead of first/after */
-    unsigned limit;         /* 1 … OMS_PAGE_SIZE_MAX */
-    struct oms_str cursor;  /* opaque; absent: from the edge. Refused by OMS_INVALID when it is not of this query */
+    bool backward;   /* last/before instead of first/after */
+    unsigned limit;  /* 1 … OMS_PAGE_SIZE_MAX */
+    struct oms_str
+        cursor; /* opaque; absent: from the edge. Refused by OMS_INVALID when it is not of this query */
 };
 
 struct order_row {
-    struct order *order;   /* thawed, with notes when it has any; freed by order_page_fini */
+    struct order *order; /* thawed, with notes when it has any; freed by order_page_fini */
     struct access_order on;
     struct oms_str cursor; /* in the page's arena */
 };
@@ -39,7 +42,8 @@ struct order_page {
     struct order_row *rows; /* in list order, also when asked backward */
     size_t count;
     bool has_next, has_previous;
-    struct oms_str end_cursor, start_cursor; /* also of an empty page that ended at the bound; absent otherwise */
+    struct oms_str end_cursor,
+        start_cursor; /* also of an empty page that ended at the bound; absent otherwise */
     uint64_t examined;
 };
 
@@ -54,9 +58,10 @@ OMS_MUST_USE enum oms_status order_list_count(struct store_engine *engine, struc
                                               const struct order_list_query *query, struct oms_arena *arena,
                                               uint64_t *count, bool *capped);
 
-/* The orders that carry a tracking reference (newest first), at most `max`; for order(by: {trackingReference}). */
+/* The orders that carry a tracking reference (newest first), at most `max`; for order(by:
+ * {trackingReference}). */
 OMS_MUST_USE enum oms_status order_list_by_reference(struct store_engine *engine, struct store_view *view,
-                                                     uint32_t tenant, struct oms_str reference, unsigned char (*ids)[16],
-                                                     size_t max, size_t *count);
+                                                     uint32_t tenant, struct oms_str reference,
+                                                     unsigned char (*ids)[16], size_t max, size_t *count);
 
 #endif

@@ -2,8 +2,9 @@
  * The fold from log records to derived families: what the materialiser writes, what recovery replays and what
  * `liteoms verify` rebuilds, one function for all three.
  *
- * Invariant: for every actor the derived families equal the fold of its records, whatever windows they were folded
- * in. So everything written here depends on the state before and after, never on how many records came at once.
+ * Invariant: for every actor the derived families equal the fold of its records, whatever windows they were
+ * folded in. So everything written here depends on the state before and after, never on how many records came
+ * at once.
  */
 #include "actors/order.h"
 #include "actors/order_codec.h"
@@ -34,7 +35,8 @@ static enum oms_status fold_record(struct order *order, const struct store_recor
     return status;
 }
 
-/* Notes lie beside the state, each written once: after a fold the order holds just those that the fold added. */
+/* Notes lie beside the state, each written once: after a fold the order holds just those that the fold added.
+ */
 static void put_notes(const struct rt_address *address, const struct order *order, struct oms_buf *bytes,
                       struct store_writes *writes)
 {
@@ -74,8 +76,8 @@ static void emit_term(void *context, bool is_delete, struct oms_str key, struct 
 }
 
 static enum oms_status project_order(const struct rt_address *address, struct oms_str base,
-                                     const struct store_record *records, size_t count, struct oms_arena *scratch,
-                                     struct store_writes *writes)
+                                     const struct store_record *records, size_t count,
+                                     struct oms_arena *scratch, struct store_writes *writes)
 {
     struct order *order = order_create();
     struct order_terms before, after;

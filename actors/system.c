@@ -13,6 +13,14 @@ struct actors_shard *actors_shard_of(struct rt_shard *shard)
     return rt_shard_context(shard, RT_SLOT_ACTORS);
 }
 
+void actors_shard_put_tenant(struct actors_shard *as, const struct tenant_version *version)
+{
+    const struct actors_config *config = &as->system->config;
+    tenant_table_put(&as->tenants, version);
+    if (config->on_tenant)
+        config->on_tenant(config->on_tenant_context, as->shard, version);
+}
+
 /* ---- what the store tells ---- */
 
 static void on_durable(struct rt_shard *shard, uint64_t durable_seq, enum oms_status status)
@@ -56,7 +64,7 @@ static enum oms_status publish_stored(struct actors_system *system, struct oms_s
         enum oms_status status = tenant_version_decode(bytes, &version);
         if (status != OMS_OK)
             return status;
-        tenant_table_put(&system->shards[i]->tenants, version);
+        actors_shard_put_tenant(system->shards[i], version);
     }
     return OMS_OK;
 }
@@ -148,6 +156,11 @@ void actors_system_destroy(struct actors_system *system)
     oms_free(system);
 }
 
+bool actors_discard(struct rt_message *message)
+{
+    return order_actor_discard(message) || order_timers_discard(message) || tenant_actor_discard(message);
+}
+
 struct actors_system *actors_system_of(struct rt_shard *shard)
 {
     return actors_shard_of(shard)->system;
@@ -173,8 +186,8 @@ const struct tenant_version *actors_tenant_by_name(struct rt_shard *shard, struc
     return tenant_table_by_name(&actors_shard_of(shard)->tenants, name);
 }
 
-void actors_tenants_each(struct rt_shard *shard, void (*each)(void *context, const struct tenant_version *tenant),
-                         void *context)
+void actors_tenants_each(struct rt_shard *shard,
+                         void (*each)(void *context, const struct tenant_version *tenant), void *context)
 {
     const struct tenant_table *table = &actors_shard_of(shard)->tenants;
     for (size_t i = 0; i < table->count; i++)

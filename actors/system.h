@@ -1,8 +1,8 @@
 /*
  * The actor system of LiteOMS: order and tenant actors on every shard, wired to the runtime and the store.
  *
- * One system per process. It registers the actor classes, holds replies until their units are durable, keeps the
- * tenants' current versions on every shard, and feeds due deadlines to their orders.
+ * One system per process. It registers the actor classes, holds replies until their units are durable, keeps
+ * the tenants' current versions on every shard, and feeds due deadlines to their orders.
  */
 #ifndef ACTORS_SYSTEM_H
 #define ACTORS_SYSTEM_H
@@ -20,19 +20,30 @@ struct actors_config {
     struct oms_hash_key id_key; /* secret of this store: order ids and idempotency keys are hashed with it */
     uint64_t orders_resident_max; /* per shard; 0: OMS_ORDERS_RESIDENT_MAX */
     uint64_t orders_thawed_max;   /* per shard; 0: OMS_ORDERS_THAWED_MAX */
+    /*
+     * Told of every version that a shard gets, before requests can see it: on the shard's thread, and during
+     * create for those that were stored. May be NULL.
+     */
+    void (*on_tenant)(void *context, struct rt_shard *shard, const struct tenant_version *tenant);
+    void *on_tenant_context;
 };
 
 /* The fold from log records to derived families; pure, the same for every system. Given to store_open. */
 struct store_projector actors_projector(void);
 
 /*
- * Before host start, after store_open. Reads the stored tenants and publishes them to every shard, so that the
- * first request finds them. The system borrows host and store.
+ * Before host start, after store_open. Reads the stored tenants and publishes them to every shard, so that
+ * the first request finds them. The system borrows host and store.
  */
-OMS_MUST_USE enum oms_status actors_system_create(const struct actors_config *config, struct actors_system **out,
-                                                  struct oms_error *error);
+OMS_MUST_USE enum oms_status actors_system_create(const struct actors_config *config,
+                                                  struct actors_system **out, struct oms_error *error);
 /* After the host and its actors are destroyed. */
 void actors_system_destroy(struct actors_system *system);
+/*
+ * For a crash's discard (rt_host_sim_crash, store_abandon): frees the message when it is the actor layer's
+ * own, false when it is not. A call of the layer above that waits inside one is left to its owner.
+ */
+bool actors_discard(struct rt_message *message);
 
 /* On a shard's thread: the system that it belongs to. */
 struct actors_system *actors_system_of(struct rt_shard *shard);
@@ -45,12 +56,12 @@ const struct oms_hash_key *actors_id_key(const struct actors_system *system);
 const struct tenant_version *actors_tenant(struct rt_shard *shard, uint32_t number);
 const struct tenant_version *actors_tenant_by_name(struct rt_shard *shard, struct oms_str name);
 /* Calls `each` for every tenant of the shard, in order of number. */
-void actors_tenants_each(struct rt_shard *shard, void (*each)(void *context, const struct tenant_version *tenant),
-                         void *context);
+void actors_tenants_each(struct rt_shard *shard,
+                         void (*each)(void *context, const struct tenant_version *tenant), void *context);
 
 /*
- * Creates or changes a tenant: one unit of work of the tenant's actor. It comes home when the change is durable and
- * every shard has the new version, so that whoever hears of it can rely on it everywhere.
+ * Creates or changes a tenant: one unit of work of the tenant's actor. It comes home when the change is
+ * durable and every shard has the new version, so that whoever hears of it can rely on it everywhere.
  */
 struct tenant_call {
     struct rt_message message;

@@ -1,6 +1,6 @@
 /*
- * What one shard holds of the actor system. Internal to actors/: the order and tenant actors, the held replies and
- * the timer feed share it. Touched by its shard's thread only.
+ * What one shard holds of the actor system. Internal to actors/: the order and tenant actors, the held
+ * replies and the timer feed share it. Touched by its shard's thread only.
  */
 #ifndef ACTORS_SYSTEM_SHARD_H
 #define ACTORS_SYSTEM_SHARD_H
@@ -26,7 +26,8 @@ struct actors_shard {
     /* Order actors with a thawed state, least recently used first: over the maximum the oldest is frozen. */
     struct order_instance *thawed_first, *thawed_last;
     struct oms_buf freeze_buf;
-    /* Actors of orders that turned out not to exist: gone at the end of the turn, so that probing costs nothing. */
+    /* Actors of orders that turned out not to exist: gone at the end of the turn, so that probing costs
+     * nothing. */
     struct rt_address absent[ACTORS_ABSENT_MAX];
     unsigned absent_count;
     struct rt_timer timer_poll; /* shard 0: looks for due deadlines */
@@ -40,6 +41,8 @@ struct actors_system {
 };
 
 struct actors_shard *actors_shard_of(struct rt_shard *shard);
+/* Makes the version current on this shard; takes over the hold. */
+void actors_shard_put_tenant(struct actors_shard *as, const struct tenant_version *version);
 
 /* Message kinds of the order actor. */
 enum { ORDER_MESSAGE_CALL = 1, ORDER_MESSAGE_TIMER };
@@ -59,6 +62,11 @@ struct order_timer_message {
     struct order_timer timer;
 };
 void order_timers_start(struct actors_shard *as);
+
+/* A crash dropped this message: frees it when it is this source's own, else false. */
+bool order_actor_discard(struct rt_message *message);
+bool order_timers_discard(struct rt_message *message);
+bool tenant_actor_discard(struct rt_message *message);
 
 /* Over the maximum of thawed orders: the least recently used one is kept as bytes from now on. */
 void order_actor_freeze_oldest(struct actors_shard *as);

@@ -1,11 +1,12 @@
 /*
  * The tenant actor: one tenant's configuration, rolemap and workflow, changed one call at a time.
  *
- * A change is one unit that holds the whole new version. When it is durable the version is published to every shard,
- * and only when all have it does the call go home: what a caller was told holds everywhere from then on.
+ * A change is one unit that holds the whole new version. When it is durable the version is published to every
+ * shard, and only when all have it does the call go home: what a caller was told holds everywhere from then
+ * on.
  *
- * Creation goes through the registry, the tenant actor of number 0, which gives each name its number, so that two
- * creations of one name meet in one place.
+ * Creation goes through the registry, the tenant actor of number 0, which gives each name its number, so that
+ * two creations of one name meet in one place.
  */
 #include "actors/system_shard.h"
 #include "runtime/base/alloc.h"
@@ -19,7 +20,7 @@ struct tenant_actor {
     struct {
         char *name;
         uint32_t number;
-    } *pending;
+    } * pending;
     size_t pending_count;
     uint32_t number_next;
 };
@@ -50,9 +51,19 @@ static void publish_here(struct rt_shard *shard, struct rt_message *message)
     struct tenant_version *version;
     enum oms_status status = tenant_version_decode(oms_buf_str(&publish->bytes), &version);
     OMS_ASSERT(status == OMS_OK); /* the tenant's shard decoded the same bytes */
-    tenant_table_put(&actors_shard_of(shard)->tenants, version);
+    actors_shard_put_tenant(actors_shard_of(shard), version);
     message->on_return = publish_done;
     rt_post(rt_shard_host(shard), publish->home, message);
+}
+
+bool tenant_actor_discard(struct rt_message *message)
+{
+    if (message->on_return != publish_here && message->on_return != publish_done)
+        return false;
+    struct publish *publish = OMS_CONTAINER_OF(message, struct publish, message);
+    oms_buf_fini(&publish->bytes);
+    oms_free(publish);
+    return true;
 }
 
 static void durable(struct rt_shard *shard, struct held_item *item, enum oms_status status)

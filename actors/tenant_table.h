@@ -1,6 +1,6 @@
 /*
- * A shard's current tenant versions, by number and by name. The table holds a count on each version; replacing one
- * releases the old, which lives on while a request of this shard holds it.
+ * A shard's current tenant versions, by number and by name. The table holds a count on each version;
+ * replacing one releases the old, which lives on while a request of this shard holds it.
  */
 #ifndef TENANT_TABLE_H
 #define TENANT_TABLE_H

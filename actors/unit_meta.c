@@ -11,7 +11,7 @@ enum {
     META_ACTOR_NAME = 4,
     META_COMMAND = 5,
     META_KEY_TEXT = 6,
-    META_KEY_HASH = 7,    /* 16 bytes: key, then 16: fingerprint */
+    META_KEY_HASH = 7, /* 16 bytes: key, then 16: fingerprint */
 };
 
 void unit_meta_put(struct store_unit *unit, const struct order_event_meta *meta)

@@ -1,6 +1,6 @@
 /*
- * The `meta` bytes of a unit of work: who did it, by which command, under which idempotency key. One per unit, since
- * all its events share it; version and time stand in the unit's own head (storage/unit.h).
+ * The `meta` bytes of a unit of work: who did it, by which command, under which idempotency key. One per
+ * unit, since all its events share it; version and time stand in the unit's own head (storage/unit.h).
  */
 #ifndef ACTORS_UNIT_META_H
 #define ACTORS_UNIT_META_H
@@ -10,7 +10,8 @@
 
 /* Writes the meta of the unit's first event into the unit (after store_unit_begin, before its events). */
 void unit_meta_put(struct store_unit *unit, const struct order_event_meta *meta);
-/* The meta of the record's first event; text borrows from the record. Each further event's sequence is one higher. */
+/* The meta of the record's first event; text borrows from the record. Each further event's sequence is one
+ * higher. */
 OMS_MUST_USE enum oms_status unit_meta_read(const struct store_record *record, struct order_event_meta *out);
 
 #endif

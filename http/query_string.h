@@ -7,8 +7,8 @@
 struct oms_arena;
 
 /*
- * The first value of `name`, decoded ('+' is a blank, %XX a byte) into the arena; absent when there is none, when
- * the value is not UTF-8, or when the arena is exhausted. `query` may be absent.
+ * The first value of `name`, decoded ('+' is a blank, %XX a byte) into the arena; absent when there is none,
+ * when the value is not UTF-8, or when the arena is exhausted. `query` may be absent.
  */
 struct oms_str http_query_get(struct oms_str query, const char *name, struct oms_arena *arena);
 

@@ -73,19 +73,13 @@ void api_destroy(struct api *api)
     oms_free(api);
 }
 
-void api_stats(struct api *api, struct api_stats *out)
+void api_shard_stats(struct api *api, struct rt_shard *shard, struct api_stats *out)
 {
-    memset(out, 0, sizeof(*out));
-    for (unsigned i = 0; i < api->shard_count; i++) {
-        const struct api_shard *as = api->shards[i];
-        out->requests += as->stats.requests;
-        out->queries += as->stats.queries;
-        out->mutations += as->stats.mutations;
-        out->errors += as->stats.errors;
-        out->plan_hits += as->plans.hits;
-        out->plan_misses += as->plans.misses;
-        out->plan_evictions += as->plans.evictions;
-        out->plans += as->plans.count;
-        out->plan_bytes += as->plans.bytes;
-    }
+    const struct api_shard *as = api->shards[rt_shard_index(shard)];
+    *out = as->stats;
+    out->plan_hits = as->plans.hits;
+    out->plan_misses = as->plans.misses;
+    out->plan_evictions = as->plans.evictions;
+    out->plans = as->plans.count;
+    out->plan_bytes = as->plans.bytes;
 }

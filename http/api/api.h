@@ -18,7 +18,8 @@ struct api_config {
     struct rt_host *host;
     struct actors_system *system;
     struct oms_str single_tenant; /* absent: tokens must name a tenant */
-    /* The caller's claims with a hold for the callee, or false after answering 401. On the exchange's shard. */
+    /* The caller's claims with a hold for the callee, or false after answering 401. On the exchange's shard.
+     */
     bool (*authenticate)(struct http_exchange *exchange, void *context, const struct http_claims **out);
     void *authenticate_context;
     /* The shard's cross-origin rules; borrowed; may be NULL. */
@@ -27,7 +28,8 @@ struct api_config {
 };
 
 /* Before the host starts; everything in the config outlives the api. */
-OMS_MUST_USE enum oms_status api_create(const struct api_config *config, struct api **out, struct oms_error *error);
+OMS_MUST_USE enum oms_status api_create(const struct api_config *config, struct api **out,
+                                        struct oms_error *error);
 /* After the host has stopped. */
 void api_destroy(struct api *api);
 
@@ -41,7 +43,7 @@ struct api_stats {
     uint64_t plan_hits, plan_misses, plan_evictions, plans, plan_bytes;
     uint64_t requests, queries, mutations, errors;
 };
-/* Sums over shards; any thread, approximate. */
-void api_stats(struct api *api, struct api_stats *out);
+/* The shard's own; on its thread. */
+void api_shard_stats(struct api *api, struct rt_shard *shard, struct api_stats *out);
 
 #endif

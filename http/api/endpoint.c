@@ -1,7 +1,7 @@
 /*
- * GraphQL over HTTP (the GraphQL foundation's draft of that name): what a request must look like and how it is
- * answered. POST with a JSON body, or GET for queries; answers application/graphql-response+json when the client
- * accepts it, else application/json, whose faults in the document are 200.
+ * GraphQL over HTTP (the GraphQL foundation's draft of that name): what a request must look like and how it
+ * is answered. POST with a JSON body, or GET for queries; answers application/graphql-response+json when the
+ * client accepts it, else application/json, whose faults in the document are 200.
  */
 #include "http/api/request.h"
 #include "http/cors.h"
@@ -22,7 +22,8 @@ static bool type_is(struct oms_str header, const char *type)
 {
     size_t len = strlen(type);
     struct oms_str trimmed = oms_str_trim(header);
-    return trimmed.len >= len && oms_str_eq_nocase(oms_str_make(trimmed.data, len), oms_str_make(type, len)) &&
+    return trimmed.len >= len &&
+           oms_str_eq_nocase(oms_str_make(trimmed.data, len), oms_str_make(type, len)) &&
            (trimmed.len == len || trimmed.data[len] == ';' || trimmed.data[len] == ' ');
 }
 
@@ -39,7 +40,8 @@ static bool accepts(struct oms_str header, bool *graphql_response)
         struct oms_str one = oms_str_make(header.data + start, i - start);
         if (type_is(one, "application/graphql-response+json"))
             *graphql_response = true;
-        json = json || type_is(one, "application/json") || type_is(one, "application/*") || type_is(one, "*/*");
+        json =
+            json || type_is(one, "application/json") || type_is(one, "application/*") || type_is(one, "*/*");
         start = i + 1;
     }
     return json || *graphql_response;
@@ -48,7 +50,8 @@ static bool accepts(struct oms_str header, bool *graphql_response)
 /* ---- faults ---- */
 
 /* Answers a request whose document could not be run: 400 for graphql-response+json, 200 for plain JSON. */
-static void respond_faults(struct http_exchange *exchange, const struct gql_errors *errors, bool graphql_response)
+static void respond_faults(struct http_exchange *exchange, const struct gql_errors *errors,
+                           bool graphql_response)
 {
     oms_buf_reset(&exchange->out);
     gql_respond(NULL, NULL, errors, &exchange->out);
@@ -102,16 +105,18 @@ static bool read_object(struct http_exchange *exchange, const struct oms_value *
         !object_param(exchange, body, "variables", &out->variables) ||
         !object_param(exchange, body, "extensions", &extensions))
         return false;
-    return oms_str_present(out->query) || bad(exchange, "\"query\" is missing: send the GraphQL document in it");
+    return oms_str_present(out->query) ||
+           bad(exchange, "\"query\" is missing: send the GraphQL document in it");
 }
 
-static bool read_json(struct http_exchange *exchange, struct oms_str text, struct oms_value *out, const char *what)
+static bool read_json(struct http_exchange *exchange, struct oms_str text, struct oms_value *out,
+                      const char *what)
 {
     struct oms_json_error error;
     if (oms_json_parse(text, OMS_JSON_DEPTH_MAX, &exchange->arena, out, &error) == OMS_OK)
         return true;
-    http_respond_error(exchange, 400, "BAD_REQUEST", "%s is not valid JSON: line %u, column %u: %s", what, error.line,
-                       error.column, error.message);
+    http_respond_error(exchange, 400, "BAD_REQUEST", "%s is not valid JSON: line %u, column %u: %s", what,
+                       error.line, error.column, error.message);
     return false;
 }
 
@@ -205,19 +210,21 @@ static bool check_origin(struct api_request *request)
 static void run(struct api_request *request, const struct params *params)
 {
     struct http_exchange *exchange = request->exchange;
-    enum oms_status status = gql_bind(request->prepared, params->operation_name, params->variables, &exchange->arena,
-                                      &request->gql, &request->errors);
+    enum oms_status status = gql_bind(request->prepared, params->operation_name, params->variables,
+                                      &exchange->arena, &request->gql, &request->errors);
     bool answered = false;
     if (status == OMS_OK) {
         enum gql_operation operation = gql_request_operation(request->gql);
         request->root_count = gql_request_root_count(request->gql);
-        request->results = oms_arena_calloc(&exchange->arena, request->root_count + 1, sizeof(*request->results));
+        request->results =
+            oms_arena_calloc(&exchange->arena, request->root_count + 1, sizeof(*request->results));
         request->tasks = oms_arena_calloc(&exchange->arena, request->root_count + 1, sizeof(*request->tasks));
         if (operation == GQL_MUTATION && exchange->method == HTTP_GET) {
             struct http_header allow = {OMS_STR("allow"), OMS_STR("POST")};
             oms_buf_reset(&exchange->out);
-            oms_buf_append_lit(&exchange->out, "{\"errors\":[{\"message\":\"Mutations need POST\",\"extensions\":"
-                                               "{\"code\":\"METHOD_NOT_ALLOWED\"}}]}");
+            oms_buf_append_lit(&exchange->out,
+                               "{\"errors\":[{\"message\":\"Mutations need POST\",\"extensions\":"
+                               "{\"code\":\"METHOD_NOT_ALLOWED\"}}]}");
             http_respond(exchange, 405, "application/json; charset=utf-8", &allow, 1);
             answered = true;
         } else if (!request->results || !request->tasks) {

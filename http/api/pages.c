@@ -83,7 +83,8 @@ struct api_order_page *api_pages_orders(struct api_scene *scene, struct order_pa
         value->edges[i].cursor = page->rows[i].cursor;
     }
     value->count = page->count;
-    value->info = (struct api_page_info){page->has_next, page->has_previous, page->start_cursor, page->end_cursor};
+    value->info =
+        (struct api_page_info){page->has_next, page->has_previous, page->start_cursor, page->end_cursor};
     page->count = 0;
     return value;
 }
@@ -114,8 +115,8 @@ static enum oms_status event_order(struct api_scene *scene, const struct api_eve
 }
 
 /* Adds the event unless it is not for this caller. */
-static void add_event(struct api_scene *scene, struct api_event_page *page, const struct order_history_event *event,
-                      const struct api_order *order)
+static void add_event(struct api_scene *scene, struct api_event_page *page,
+                      const struct order_history_event *event, const struct api_order *order)
 {
     if (!order_event_visible(&event->event, order->order, &order->on, scene->access))
         return;
@@ -135,8 +136,8 @@ static void page_info(struct api_scene *scene, const struct order_history_page *
         value->info.end = cursor_text(scene->arena, page->end_commit, page->end_ordinal);
 }
 
-enum oms_status api_pages_events(struct api_scene *scene, const struct order_history_page *page, struct oms_str after,
-                                 struct api_event_page **out)
+enum oms_status api_pages_events(struct api_scene *scene, const struct order_history_page *page,
+                                 struct oms_str after, struct api_event_page **out)
 {
     struct api_event_page *value = OMS_ARENA_NEW(scene->arena, struct api_event_page);
     if (value)
@@ -173,8 +174,7 @@ const struct api_event_page *api_pages_order_events(struct gql_exec *x, const st
         return NULL;
     }
     struct order_history_page *page = OMS_ARENA_NEW(scene->arena, struct order_history_page);
-    struct api_event_page *value =
-        page ? OMS_ARENA_NEW(scene->arena, struct api_event_page) : NULL;
+    struct api_event_page *value = page ? OMS_ARENA_NEW(scene->arena, struct api_event_page) : NULL;
     struct rt_address address;
     unsigned char id[16];
     if (!value || ids_order_parse(order->order->order_id, id) != OMS_OK) {
@@ -182,8 +182,8 @@ const struct api_event_page *api_pages_order_events(struct gql_exec *x, const st
         return NULL;
     }
     ids_order_address(scene->tenant->number, id, &address);
-    enum oms_status status = order_history_events(scene->engine, scene->view, &address, from.commit, from.ordinal,
-                                                  first, scene->arena, page);
+    enum oms_status status = order_history_events(scene->engine, scene->view, &address, from.commit,
+                                                  from.ordinal, first, scene->arena, page);
     if (status == OMS_OK)
         value->events = oms_arena_calloc(scene->arena, page->count + 1, sizeof(value->events[0]));
     if (status != OMS_OK || !value->events) {

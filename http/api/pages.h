@@ -49,7 +49,8 @@ struct api_count {
     bool capped;
 };
 
-/* Owns the order for the execution and makes its value (with `on` still empty). NULL when the arena is exhausted. */
+/* Owns the order for the execution and makes its value (with `on` still empty). NULL when the arena is
+ * exhausted. */
 struct api_order *api_pages_keep(struct api_scene *scene, struct order *order);
 /* Frees all orders that the scene owns. */
 void api_pages_release(struct api_scene *scene);
@@ -64,7 +65,8 @@ enum oms_status api_pages_events(struct api_scene *scene, const struct order_his
 /* Order.events(first, after); NULL after gql_fail. */
 const struct api_event_page *api_pages_order_events(struct gql_exec *x, const struct api_order *order);
 
-/* The argument `first` of the field: 1 … OMS_PAGE_SIZE_MAX, the default when absent; 0 after a refusal in *message. */
+/* The argument `first` of the field: 1 … OMS_PAGE_SIZE_MAX, the default when absent; 0 after a refusal in
+ * *message. */
 unsigned api_page_size(const struct oms_value *first, struct oms_str *message);
 
 #endif

@@ -88,7 +88,8 @@ void plan_cache_put(struct plan_cache *cache, struct oms_str document, struct gq
     size_t bytes = sizeof(struct plan_entry) + document.len + gql_prepared_bytes(prepared);
     if (bytes > cache->bytes_max / 4)
         return;
-    while (cache->oldest && (cache->count + 1 > cache->count_max || cache->bytes + bytes > cache->bytes_max)) {
+    while (cache->oldest &&
+           (cache->count + 1 > cache->count_max || cache->bytes + bytes > cache->bytes_max)) {
         drop(cache, cache->oldest);
         cache->evictions++;
     }

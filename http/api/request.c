@@ -36,8 +36,8 @@ static void answer(struct api_request *request)
     gql_prepared_release(request->prepared);
     http_claims_release(request->claims);
     if (overflow)
-        http_respond_error(exchange, 500, "RESPONSE_TOO_LARGE", "The answer is larger than %u bytes: ask for less",
-                           OMS_RESPONSE_BYTES_MAX);
+        http_respond_error(exchange, 500, "RESPONSE_TOO_LARGE",
+                           "The answer is larger than %u bytes: ask for less", OMS_RESPONSE_BYTES_MAX);
     else
         http_respond(exchange, 200,
                      request->graphql_response ? "application/graphql-response+json; charset=utf-8"

@@ -1,9 +1,10 @@
 /*
  * One GraphQL request on its way: its plan, its roots and their results. Internal to http/api.
  *
- * A request lives in its exchange's arena and belongs to the exchange's shard. Its roots are tasks: queries run all
- * at once, mutations one after the other. A task may be with an order's shard or in the read pool; it always comes
- * home, and the last one answers the exchange. Everything that a travelling task points to stays untouched until then.
+ * A request lives in its exchange's arena and belongs to the exchange's shard. Its roots are tasks: queries
+ * run all at once, mutations one after the other. A task may be with an order's shard or in the read pool; it
+ * always comes home, and the last one answers the exchange. Everything that a travelling task points to stays
+ * untouched until then.
  */
 #ifndef API_REQUEST_H
 #define API_REQUEST_H
@@ -44,8 +45,8 @@ struct api_request {
     struct gql_root_result *results; /* one per root */
     struct api_task **tasks;         /* one per root; NULL when it needed none */
     size_t root_count;
-    size_t pending;     /* tasks under way, and 1 while they are being started */
-    size_t next_root;   /* mutations: the next one to start */
+    size_t pending;   /* tasks under way, and 1 while they are being started */
+    size_t next_root; /* mutations: the next one to start */
     struct oms_str tenant_header, key_header;
     bool graphql_response; /* answers as application/graphql-response+json */
 };
@@ -100,7 +101,9 @@ struct api_task *api_task_take(struct api_request *request, size_t root);
 void api_task_recycle(struct api_task *task);
 /* The task's result is there (outcome, call.out, errors): counts it in. On the home shard. */
 void api_task_finish(struct api_task *task);
-/* Ends the root with an error and null. */
+/* Sets the root's result to an error and null (or to no data at all). On whatever thread the task is. */
+void api_task_fault(struct api_task *task, const char *code, const char *message);
+/* The same on the home shard, and ends the task. */
 void api_task_fail(struct api_task *task, const char *code, const char *format, ...) OMS_PRINTF(3, 4);
 /* Executes the root on a value with the task's scene, into call.out. On whatever thread the task is. */
 void api_task_execute(struct api_task *task, const void *value);

@@ -1,9 +1,9 @@
 /*
- * Resolvers: how the schema's types read the domain's data. Each file binds the types that it is about; the engine
- * refuses to start when a field of the schema has no binding or a binding has no field.
+ * Resolvers: how the schema's types read the domain's data. Each file binds the types that it is about; the
+ * engine refuses to start when a field of the schema has no binding or a binding has no field.
  *
- * Values that the engine passes from parent to child are the structures below, made in the execution's arena. What
- * a caller may see of an order is decided here, in one place per field, by how they stand to it (`on`).
+ * Values that the engine passes from parent to child are the structures below, made in the execution's arena.
+ * What a caller may see of an order is decided here, in one place per field, by how they stand to it (`on`).
  */
 #ifndef API_RESOLVE_H
 #define API_RESOLVE_H
@@ -28,8 +28,8 @@ struct api_scene {
     int64_t now_ms;
     struct store_engine *engine; /* with `view`: where blocking is allowed; else NULL */
     struct store_view *view;
-    struct oms_arena *arena;  /* of the execution's data, beside the engine's scratch */
-    struct api_owned *owned;  /* orders read for this execution, freed by api_pages_release */
+    struct oms_arena *arena; /* of the execution's data, beside the engine's scratch */
+    struct api_owned *owned; /* orders read for this execution, freed by api_pages_release */
 };
 
 /* The head of every value that can stand for the interface Node: the name of its object type. */
@@ -60,9 +60,9 @@ struct api_money {
 
 /* Value of the Payload types. */
 struct api_payload {
-    struct oms_str client_mutation_id; /* absent: null */
+    struct oms_str client_mutation_id;   /* absent: null */
     const struct refusal_list *refusals; /* NULL or empty: done */
-    const struct api_order *order;     /* NULL: null */
+    const struct api_order *order;       /* NULL: null */
     bool replayed;
     bool created;
 };
@@ -104,17 +104,41 @@ const struct api_money *api_money(struct gql_exec *x, int64_t amount, uint16_t c
 const struct api_part *api_part(struct gql_exec *x, const struct api_order *of, const void *part);
 
 /* ---- shorthand for bindings ---- */
-#define API_LEAF(field, fn)          {(field), GQL_LEAF, 0, {.leaf = (fn)}}
-#define API_OBJECT(field, fn)        {(field), GQL_OBJECT, 0, {.object = (fn)}}
-#define API_LIST(field, fn)          {(field), GQL_LIST, 0, {.list = (fn)}}
-#define API_LIST_NEEDS(field, fn, n) {(field), GQL_LIST, (n), {.list = (fn)}}
+#define API_LEAF(field, fn)                                                                                  \
+    {                                                                                                        \
+        (field), GQL_LEAF, 0,                                                                                \
+        {                                                                                                    \
+            .leaf = (fn)                                                                                     \
+        }                                                                                                    \
+    }
+#define API_OBJECT(field, fn)                                                                                \
+    {                                                                                                        \
+        (field), GQL_OBJECT, 0,                                                                              \
+        {                                                                                                    \
+            .object = (fn)                                                                                   \
+        }                                                                                                    \
+    }
+#define API_LIST(field, fn)                                                                                  \
+    {                                                                                                        \
+        (field), GQL_LIST, 0,                                                                                \
+        {                                                                                                    \
+            .list = (fn)                                                                                     \
+        }                                                                                                    \
+    }
+#define API_LIST_NEEDS(field, fn, n)                                                                         \
+    {                                                                                                        \
+        (field), GQL_LIST, (n),                                                                              \
+        {                                                                                                    \
+            .list = (fn)                                                                                     \
+        }                                                                                                    \
+    }
 /* A leaf resolver whose value is one expression of `parent` (cast to Type as `p`). */
-#define API_LEAF_FN(name, Type, expression)                                                             \
-    static bool name(struct gql_exec *x, const void *parent, struct oms_buf *out)                       \
-    {                                                                                                   \
-        const Type *p = parent;                                                                         \
-        (void)x;                                                                                        \
-        return (expression);                                                                            \
+#define API_LEAF_FN(name, Type, expression)                                                                  \
+    static bool name(struct gql_exec *x, const void *parent, struct oms_buf *out)                            \
+    {                                                                                                        \
+        const Type *p = parent;                                                                              \
+        (void)x;                                                                                             \
+        return (expression);                                                                                 \
     }
 
 #endif

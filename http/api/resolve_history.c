@@ -53,7 +53,8 @@ static const void *event_actor(struct gql_exec *x, const void *parent)
     return &((const struct api_event *)parent)->event->meta.actor;
 }
 
-/* The order as of this event: a fold of its units. Also what the change of an event may show depends on it. */
+/* The order as of this event: a fold of its units. Also what the change of an event may show depends on it.
+ */
 static struct api_order *event_order_at(struct gql_exec *x, const struct api_event *p)
 {
     struct api_scene *scene = api_scene_of(x);

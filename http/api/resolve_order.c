@@ -97,7 +97,8 @@ static void sums(struct gql_exec *x, const struct api_order *p, struct order_tot
     for (size_t i = 0; i < access->grant_count; i++) {
         const struct access_grant *grant = &access->grants[i];
         struct order_totals one;
-        if (grant->kind != PERMISSION_SCOPE_VENDOR || !(grant->permissions & PERMISSION_BIT(PERMISSION_GET_ORDER)))
+        if (grant->kind != PERMISSION_SCOPE_VENDOR ||
+            !(grant->permissions & PERMISSION_BIT(PERMISSION_GET_ORDER)))
             continue;
         order_vendor_totals(p->order, grant->id, &one);
         /* parts of sums that are in range themselves */
@@ -108,13 +109,13 @@ static void sums(struct gql_exec *x, const struct api_order *p, struct order_tot
     }
 }
 
-#define SUM_FN(name, member)                                             \
-    static const void *name(struct gql_exec *x, const void *parent)      \
-    {                                                                    \
-        const struct api_order *p = parent;                              \
-        struct order_totals totals;                                      \
-        sums(x, p, &totals);                                             \
-        return api_money(x, totals.member, p->order->currency);          \
+#define SUM_FN(name, member)                                                                                 \
+    static const void *name(struct gql_exec *x, const void *parent)                                          \
+    {                                                                                                        \
+        const struct api_order *p = parent;                                                                  \
+        struct order_totals totals;                                                                          \
+        sums(x, p, &totals);                                                                                 \
+        return api_money(x, totals.member, p->order->currency);                                              \
     }
 SUM_FN(order_total, total)
 SUM_FN(order_discounts, discounts)

@@ -1,8 +1,8 @@
 /*
  * The parts of an order: lines, shipments, payments, returns, refunds, activities, holds, notes.
  *
- * A vendor sees their own lines and whatever holds one of them. Such a list is filtered first: its context is an
- * array of the parts to show.
+ * A vendor sees their own lines and whatever holds one of them. Such a list is filtered first: its context is
+ * an array of the parts to show.
  */
 #include "actors/order.h"
 #include "http/api/resolve.h"
@@ -21,7 +21,8 @@ static const void *part_item(struct gql_exec *x, const void *context, size_t ind
 }
 
 /* Fills `out` with those of `count` parts of `size` bytes that `shows` lets through. */
-static bool filtered(struct gql_exec *x, const struct api_order *of, const void *parts, size_t count, size_t size,
+static bool filtered(struct gql_exec *x, const struct api_order *of, const void *parts, size_t count,
+                     size_t size,
                      bool (*shows)(const struct gql_exec *x, const struct api_order *of, const void *part),
                      struct gql_list *out)
 {
@@ -105,12 +106,12 @@ static bool shows_note(const struct gql_exec *x, const struct api_order *of, con
     return access_sees_staff_notes(&of->on) || ((const struct order_note *)part)->visible_to_customer;
 }
 
-#define ORDER_LIST_FN(name, array, count_member, shows)                                              \
-    static bool name(struct gql_exec *x, const void *parent, struct gql_list *out)                   \
-    {                                                                                                \
-        const struct api_order *p = parent;                                                          \
-        const struct order *o = p->order;                                                            \
-        return filtered(x, p, o->array, o->count_member, sizeof(o->array[0]), shows, out);           \
+#define ORDER_LIST_FN(name, array, count_member, shows)                                                      \
+    static bool name(struct gql_exec *x, const void *parent, struct gql_list *out)                           \
+    {                                                                                                        \
+        const struct api_order *p = parent;                                                                  \
+        const struct order *o = p->order;                                                                    \
+        return filtered(x, p, o->array, o->count_member, sizeof(o->array[0]), shows, out);                   \
     }
 ORDER_LIST_FN(order_lines, lines, line_count, shows_line)
 ORDER_LIST_FN(order_shipments, shipments, shipment_count, shows_shipment)
@@ -127,7 +128,8 @@ static bool order_holds(struct gql_exec *x, const void *parent, struct gql_list 
     const struct order *o = p->order;
     struct part_list *list = OMS_ARENA_NEW(gql_exec_arena(x), struct part_list);
     if (list)
-        list->parts = oms_arena_calloc(gql_exec_arena(x), o->hold_count + o->released_hold_count + 1, sizeof(void *));
+        list->parts =
+            oms_arena_calloc(gql_exec_arena(x), o->hold_count + o->released_hold_count + 1, sizeof(void *));
     if (!list || !list->parts) {
         gql_fail(x, "INTERNAL", "The answer is too large");
         return false;
@@ -143,29 +145,29 @@ static bool order_holds(struct gql_exec *x, const void *parent, struct gql_list 
 
 /* ---- shorthand: leaves of a part ---- */
 
-#define PART_FN(name, Type, expression)                                                       \
-    static bool name(struct gql_exec *x, const void *parent, struct oms_buf *out)             \
-    {                                                                                         \
-        const struct api_part *of = parent;                                                   \
-        const Type *p = of->part;                                                             \
-        (void)x;                                                                              \
-        return (expression);                                                                  \
+#define PART_FN(name, Type, expression)                                                                      \
+    static bool name(struct gql_exec *x, const void *parent, struct oms_buf *out)                            \
+    {                                                                                                        \
+        const struct api_part *of = parent;                                                                  \
+        const Type *p = of->part;                                                                            \
+        (void)x;                                                                                             \
+        return (expression);                                                                                 \
     }
 
-#define PART_MONEY_FN(name, Type, expression)                                                 \
-    static const void *name(struct gql_exec *x, const void *parent)                           \
-    {                                                                                         \
-        const struct api_part *of = parent;                                                   \
-        const Type *p = of->part;                                                             \
-        return api_money(x, (expression), of->of->order->currency);                           \
+#define PART_MONEY_FN(name, Type, expression)                                                                \
+    static const void *name(struct gql_exec *x, const void *parent)                                          \
+    {                                                                                                        \
+        const struct api_part *of = parent;                                                                  \
+        const Type *p = of->part;                                                                            \
+        return api_money(x, (expression), of->of->order->currency);                                          \
     }
 
-#define PART_OBJECT_FN(name, Type, expression)                                                \
-    static const void *name(struct gql_exec *x, const void *parent)                           \
-    {                                                                                         \
-        const Type *p = ((const struct api_part *)parent)->part;                              \
-        (void)x;                                                                              \
-        return (expression);                                                                  \
+#define PART_OBJECT_FN(name, Type, expression)                                                               \
+    static const void *name(struct gql_exec *x, const void *parent)                                          \
+    {                                                                                                        \
+        const Type *p = ((const struct api_part *)parent)->part;                                             \
+        (void)x;                                                                                             \
+        return (expression);                                                                                 \
     }
 
 static bool write_number_id(struct oms_buf *out, uint32_t number)
@@ -195,7 +197,8 @@ PART_MONEY_FN(line_discount, struct order_line, p->discount)
 PART_MONEY_FN(line_total, struct order_line, order_line_total(p))
 PART_OBJECT_FN(line_vendor, struct order_line, &p->vendor)
 PART_OBJECT_FN(line_package, struct order_line,
-               oms_str_present(p->package.weight) || oms_str_present(p->package.dimensions) ? &p->package : NULL)
+               oms_str_present(p->package.weight) || oms_str_present(p->package.dimensions) ? &p->package
+                                                                                            : NULL)
 
 API_LEAF_FN(vendor_id, struct order_vendor, api_write_text(out, p->id))
 API_LEAF_FN(vendor_name, struct order_vendor, api_write_text(out, p->name))
@@ -222,7 +225,8 @@ PART_FN(shipment_confirmed, struct order_shipment, api_write_instant(out, p->con
 PART_FN(shipment_dispatched, struct order_shipment, api_write_instant(out, p->dispatched_at))
 PART_FN(shipment_delivered, struct order_shipment, api_write_instant(out, p->delivered_at))
 PART_OBJECT_FN(shipment_package, struct order_shipment,
-               oms_str_present(p->package.weight) || oms_str_present(p->package.dimensions) ? &p->package : NULL)
+               oms_str_present(p->package.weight) || oms_str_present(p->package.dimensions) ? &p->package
+                                                                                            : NULL)
 PART_OBJECT_FN(shipment_address, struct order_shipment,
                oms_str_present(p->address.country) || oms_str_present(p->address.city) ? &p->address : NULL)
 
@@ -302,7 +306,7 @@ PART_FN(return_item_restock, struct order_return_item, api_write_bool(out, p->re
 PART_FN(refund_id, struct order_refund, api_write_part_id(out, ORDER_PART_REFUND, p->id))
 PART_FN(refund_status, struct order_refund, api_write_name(out, order_refund_status_name(p->status)))
 PART_FN(refund_return, struct order_refund,
-        p->return_id && api_write_part_id(out, ORDER_PART_RETURN, p->return_id))
+        p->return_id &&api_write_part_id(out, ORDER_PART_RETURN, p->return_id))
 PART_FN(refund_reason, struct order_refund, api_write_text(out, p->reason))
 PART_FN(refund_provider, struct order_refund, api_write_text(out, p->provider))
 PART_FN(refund_transaction, struct order_refund, api_write_text(out, p->transaction_id))

@@ -73,7 +73,8 @@ static bool error_field(struct gql_exec *x, const void *parent, struct oms_buf *
 
 /* ---- AvailableAction ---- */
 
-API_LEAF_FN(action_command, struct order_action, api_write_name(out, order_command_info(p->command)->mutation))
+API_LEAF_FN(action_command, struct order_action,
+            api_write_name(out, order_command_info(p->command)->mutation))
 API_LEAF_FN(action_allowed, struct order_action, api_write_bool(out, p->allowed))
 
 static bool action_reasons(struct gql_exec *x, const void *parent, struct gql_list *out)
@@ -109,7 +110,8 @@ static bool order_actions(struct gql_exec *x, const void *parent, struct gql_lis
     size_t count = order_available_actions(p->order, &context, gql_exec_arena(x), actions);
     for (size_t i = 0; i < count && scene->tenant->status != TENANT_ACTIVE; i++) {
         if (actions[i].allowed)
-            refusal_add(&actions[i].reasons, REFUSAL_TENANT_SUSPENDED, REFUSAL_NO_FIELD, "The tenant is suspended");
+            refusal_add(&actions[i].reasons, REFUSAL_TENANT_SUSPENDED, REFUSAL_NO_FIELD,
+                        "The tenant is suspended");
         actions[i].allowed = false;
     }
     *out = (struct gql_list){count, action_item, actions};
@@ -134,8 +136,10 @@ static const struct {
     const char *field;
     struct gql_binding binding;
 } shared[] = {
-    {"clientMutationId", API_LEAF(NULL, payload_client_id)}, {"result", API_OBJECT(NULL, payload_result)},
-    {"order", API_OBJECT(NULL, payload_order)},              {"userErrors", API_LIST(NULL, payload_errors)},
+    {"clientMutationId", API_LEAF(NULL, payload_client_id)},
+    {"result", API_OBJECT(NULL, payload_result)},
+    {"order", API_OBJECT(NULL, payload_order)},
+    {"userErrors", API_LIST(NULL, payload_errors)},
     {"replayed", API_LEAF(NULL, payload_replayed)},
 };
 

@@ -50,9 +50,8 @@ static const void *viewer_tenant(struct gql_exec *x, const void *parent)
 
 static const char *status_name(enum tenant_status status)
 {
-    static const char *const names[] = {[TENANT_ACTIVE] = "ACTIVE",
-                                        [TENANT_SUSPENDED] = "SUSPENDED",
-                                        [TENANT_REMOVED] = "REMOVED"};
+    static const char *const names[] = {
+        [TENANT_ACTIVE] = "ACTIVE", [TENANT_SUSPENDED] = "SUSPENDED", [TENANT_REMOVED] = "REMOVED"};
     return names[status];
 }
 
@@ -68,7 +67,8 @@ static bool write_currency(struct oms_buf *out, uint16_t currency)
 API_LEAF_FN(tenant_id, struct tenant_version, api_write_text(out, p->name))
 API_LEAF_FN(tenant_status, struct tenant_version, api_write_name(out, status_name(p->status)))
 API_LEAF_FN(tenant_currency, struct tenant_version, write_currency(out, p->currency))
-API_LEAF_FN(tenant_workflow_version, struct tenant_version, api_write_int(out, tenant_workflow(p, 0)->version))
+API_LEAF_FN(tenant_workflow_version, struct tenant_version,
+            api_write_int(out, tenant_workflow(p, 0)->version))
 
 static const struct gql_binding bindings[] = {
     API_LEAF("Viewer.subject", viewer_subject),

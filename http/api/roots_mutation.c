@@ -1,4 +1,5 @@
-/* The fields of Mutation: one per command of an order. The input becomes a command, the command goes to its order. */
+/* The fields of Mutation: one per command of an order. The input becomes a command, the command goes to its
+ * order. */
 #include "actors/order_input.h"
 #include "http/api/request.h"
 #include "runtime/base/assert.h"
@@ -6,7 +7,8 @@
 /* Answers refusals without asking an order: none is named, or it cannot exist. */
 static void refuse(struct api_task *task)
 {
-    struct api_payload payload = {.client_mutation_id = task->client_mutation_id, .refusals = &task->refusals};
+    struct api_payload payload = {.client_mutation_id = task->client_mutation_id,
+                                  .refusals = &task->refusals};
     api_task_execute(task, &payload);
     api_task_finish(task);
 }

@@ -30,12 +30,9 @@ static void finish_null(struct api_task *task)
 static void pool_failed(struct api_task *task, enum oms_status status)
 {
     if (status == OMS_LIMIT)
-        gql_errors_add(&task->errors, "RESPONSE_TOO_LARGE", "The answer is too large: ask for less");
+        api_task_fault(task, "RESPONSE_TOO_LARGE", "The answer is too large: ask for less");
     else
-        gql_errors_add(&task->errors, "INTERNAL", "The store cannot be read: %s", oms_status_name(status));
-    task->outcome = gql_execute_failed(task->request->gql, task->root,
-                                       task->errors.count ? &task->errors.items[task->errors.count - 1] : NULL,
-                                       &task->call.out);
+        api_task_fault(task, "INTERNAL", "The store cannot be read");
 }
 
 /* ---- one order ---- */
@@ -49,7 +46,8 @@ static void run_past(struct api_task *task)
     enum oms_status status = api_pages_load(&task->scene, task->id, &now);
     if (status == OMS_OK && now) {
         ids_order_address(task->tenant->number, task->id, &address);
-        status = order_history_at(task->scene.engine, task->scene.view, &address, task->at_version, task->at_ms, &order);
+        status = order_history_at(task->scene.engine, task->scene.view, &address, task->at_version,
+                                  task->at_ms, &order);
         if (status == OMS_OK) {
             value = api_pages_keep(&task->scene, order);
             if (value)
@@ -148,7 +146,8 @@ static bool parse_filter(struct api_task *task)
 {
     struct refusal_list refusals;
     refusal_list_init(&refusals, &task->call.arena);
-    enum oms_status status = order_filter_parse(arg(task, "filter"), &task->call.arena, &task->list.filter, &refusals);
+    enum oms_status status =
+        order_filter_parse(arg(task, "filter"), &task->call.arena, &task->list.filter, &refusals);
     if (status == OMS_OK)
         return true;
     if (refusals.count)
@@ -163,13 +162,13 @@ static void run_orders(struct api_task *task)
 {
     struct order_page page;
     task->list.access = task->scene.access;
-    enum oms_status status = order_list_run(task->scene.engine, task->scene.view, &task->list, &task->call.arena, &page);
+    enum oms_status status =
+        order_list_run(task->scene.engine, task->scene.view, &task->list, &task->call.arena, &page);
     struct api_order_page *value = status == OMS_OK ? api_pages_orders(&task->scene, &page) : NULL;
     if (status == OMS_INVALID) {
-        struct gql_error *error =
-            gql_errors_add(&task->errors, "BAD_USER_INPUT", "\"%s\" is not a cursor of this list",
-                           task->list.backward ? "before" : "after");
-        task->outcome = gql_execute_failed(task->request->gql, task->root, error, &task->call.out);
+        api_task_fault(task, "BAD_USER_INPUT",
+                       task->list.backward ? "\"before\" is not a cursor of this list"
+                                           : "\"after\" is not a cursor of this list");
     } else if (!value) {
         pool_failed(task, status == OMS_OK ? OMS_LIMIT : status);
     } else {
@@ -179,7 +178,8 @@ static void run_orders(struct api_task *task)
 
 static void start_orders(struct api_task *task)
 {
-    const struct oms_value *first = arg(task, "first"), *last = arg(task, "last"), *sort = arg(task, "sortBy");
+    const struct oms_value *first = arg(task, "first"), *last = arg(task, "last"),
+                           *sort = arg(task, "sortBy");
     struct oms_str after = text_arg(task, "after"), before = text_arg(task, "before"), message;
     if (!api_task_tenant(task, text_arg(task, "tenantId")))
         return;
@@ -207,8 +207,8 @@ static void run_count(struct api_task *task)
 {
     struct api_count count;
     task->list.access = task->scene.access;
-    enum oms_status status = order_list_count(task->scene.engine, task->scene.view, &task->list, &task->call.arena,
-                                              &count.count, &count.capped);
+    enum oms_status status = order_list_count(task->scene.engine, task->scene.view, &task->list,
+                                              &task->call.arena, &count.count, &count.capped);
     if (status != OMS_OK)
         pool_failed(task, status);
     else
@@ -257,7 +257,8 @@ static void start_feed(struct api_task *task)
         api_task_fail(task, "BAD_USER_INPUT", "%.*s", OMS_STR_ARG(message));
     } else if (oms_str_present(after) && ids_cursor_parse(after, &cursor) != OMS_OK) {
         api_task_fail(task, "BAD_USER_INPUT", "\"after\" is not a cursor of this server");
-    } else if (order_event_filter_parse(arg(task, "filter"), &task->call.arena, &task->events, &refusals) != OMS_OK) {
+    } else if (order_event_filter_parse(arg(task, "filter"), &task->call.arena, &task->events, &refusals) !=
+               OMS_OK) {
         api_task_fail(task, "BAD_USER_INPUT", "%.*s", OMS_STR_ARG(refusals.items[0].message));
     } else {
         task->after.commit = cursor.commit;
@@ -278,8 +279,8 @@ static void run_event_node(struct api_task *task)
     /* The event after the one before it. Ordinal 0 follows the last event of an earlier commit. */
     uint64_t commit = task->after.ordinal ? task->after.commit : task->after.commit - 1;
     unsigned ordinal = task->after.ordinal ? task->after.ordinal - 1 : UINT32_MAX;
-    enum oms_status status = order_history_events(task->scene.engine, task->scene.view, &address, commit, ordinal, 1,
-                                                  &task->call.arena, &page);
+    enum oms_status status = order_history_events(task->scene.engine, task->scene.view, &address, commit,
+                                                  ordinal, 1, &task->call.arena, &page);
     if (status == OMS_OK)
         status = api_pages_events(&task->scene, &page, OMS_STR_NONE, &value);
     if (status != OMS_OK && status != OMS_NOT_FOUND) {
@@ -324,7 +325,8 @@ static void start_viewer(struct api_task *task)
         api_task_fail(task, "INTERNAL", "The answer is too large");
         return;
     }
-    task->scene = (struct api_scene){.tenant = task->tenant, .principal = &task->principal, .access = &access};
+    task->scene =
+        (struct api_scene){.tenant = task->tenant, .principal = &task->principal, .access = &access};
     api_task_execute(task, &task->scene);
     api_task_finish(task);
 }
@@ -346,7 +348,13 @@ static const struct api_root_op op_get_order = {start_get_order, ORDER_COMMAND_N
                                 op_viewer = {start_viewer, ORDER_COMMAND_NONE},
                                 op_tenant = {start_tenant, ORDER_COMMAND_NONE};
 
-#define ROOT(field, op) {(field), GQL_ROOT, 0, {.host = &(op)}}
+#define ROOT(field, op)                                                                                      \
+    {                                                                                                        \
+        (field), GQL_ROOT, 0,                                                                                \
+        {                                                                                                    \
+            .host = &(op)                                                                                    \
+        }                                                                                                    \
+    }
 static const struct gql_binding bindings[] = {
     ROOT("Query.getOrder", op_get_order),
     ROOT("Query.order", op_order),

@@ -10,9 +10,9 @@
 #include "runtime/base/assert.h"
 #include "runtime/base/limits.h"
 
-#define TASK_ARENA_CHUNK  8192
-#define TASK_OUT_KEPT     (64u << 10) /* a larger buffer is given back, so that one huge page does not stay */
-#define FREE_TASKS_MAX    4096
+#define TASK_ARENA_CHUNK 8192
+#define TASK_OUT_KEPT    (64u << 10) /* a larger buffer is given back, so that one huge page does not stay */
+#define FREE_TASKS_MAX   4096
 
 /* ---- life ---- */
 
@@ -93,6 +93,13 @@ void api_tasks_fini(struct api_shard *as)
     }
 }
 
+void api_task_fault(struct api_task *task, const char *code, const char *message)
+{
+    oms_buf_reset(&task->call.out);
+    task->outcome =
+        gql_execute_failed(task->request->gql, task->root, code, message, &task->call.out, &task->errors);
+}
+
 void api_task_fail(struct api_task *task, const char *code, const char *format, ...)
 {
     char message[512];
@@ -100,9 +107,7 @@ void api_task_fail(struct api_task *task, const char *code, const char *format, 
     va_start(args, format);
     vsnprintf(message, sizeof(message), format, args);
     va_end(args);
-    struct gql_error *error = gql_errors_add(&task->errors, code, "%s", message);
-    oms_buf_reset(&task->call.out);
-    task->outcome = gql_execute_failed(task->request->gql, task->root, error, &task->call.out);
+    api_task_fault(task, code, message);
     api_task_finish(task);
 }
 
@@ -110,7 +115,8 @@ void api_task_fail(struct api_task *task, const char *code, const char *format, 
 
 void api_task_execute(struct api_task *task, const void *value)
 {
-    task->outcome = gql_execute(task->request->gql, task->root, value, &task->scene, &task->call.out, &task->errors);
+    task->outcome =
+        gql_execute(task->request->gql, task->root, value, &task->scene, &task->call.out, &task->errors);
 }
 
 /* ---- tenants ---- */
@@ -129,7 +135,8 @@ bool api_task_tenant(struct api_task *task, struct oms_str requested)
     }
     const struct tenant_version *tenant = actors_tenant_by_name(request->as->shard, name);
     if (!tenant || tenant->status == TENANT_REMOVED) {
-        /* The same words as for a tenant that the token does not cover: whether it exists is nobody's business. */
+        /* The same words as for a tenant that the token does not cover: whether it exists is nobody's
+         * business. */
         api_task_fail(task, "FORBIDDEN", "%s", http_tenant_fault_message(HTTP_TENANT_FORBIDDEN));
         return false;
     }
@@ -176,8 +183,7 @@ static void render_frozen(struct api_task *task)
             status = order_history_merge_notes(task->scene.engine, task->scene.view, &address, thawed);
         order = api_pages_keep(&task->scene, thawed);
         if (status != OMS_OK || !order) {
-            gql_errors_add(&task->errors, "INTERNAL", "The order cannot be read");
-            task->outcome = GQL_ROOT_NULL;
+            api_task_fault(task, "INTERNAL", "The order cannot be read");
             return;
         }
         order->on = call->frozen_on;
@@ -195,7 +201,8 @@ static void render_frozen(struct api_task *task)
 }
 
 /* A mutation that could not be run at all answers in its payload, a read in the top-level errors. */
-static void answer_unrun(struct api_task *task, enum refusal_code code, const char *gql_code, const char *message)
+static void answer_unrun(struct api_task *task, enum refusal_code code, const char *gql_code,
+                         const char *message)
 {
     if (!task->is_mutation) {
         api_task_fail(task, gql_code, "%s", message);
@@ -231,7 +238,8 @@ static void call_returned(struct rt_shard *shard, struct rt_message *message)
                      "The write failed, so its outcome is unknown: retry with the same idempotency key");
         break;
     case ORDER_CALL_BUSY:
-        answer_unrun(task, REFUSAL_BUSY, "BUSY", "Too much is in flight: retry in a moment; nothing was changed");
+        answer_unrun(task, REFUSAL_BUSY, "BUSY",
+                     "Too much is in flight: retry in a moment; nothing was changed");
         break;
     case ORDER_CALL_NO_SPACE:
         answer_unrun(task, REFUSAL_BUSY, "BUSY",
@@ -251,9 +259,9 @@ void api_task_call(struct api_task *task, enum order_call_kind kind)
     call->command = kind == ORDER_CALL_COMMAND ? &task->command : NULL;
     call->command_type = task->command.type;
     call->render = render;
-    call->freeze = task->field->needs & GQL_NEEDS_STORE    ? ORDER_CALL_FREEZE_ALWAYS
+    call->freeze = task->field->needs & GQL_NEEDS_STORE   ? ORDER_CALL_FREEZE_ALWAYS
                    : task->field->needs & API_NEEDS_NOTES ? ORDER_CALL_FREEZE_FOR_NOTES
-                                                           : ORDER_CALL_FREEZE_NEVER;
+                                                          : ORDER_CALL_FREEZE_NEVER;
     call->message.on_return = call_returned;
     ids_order_address(task->tenant->number, task->id, &call->message.to);
     order_call_send(task->request->as->shard, call);
@@ -272,8 +280,7 @@ static void read_run(struct store_read *read, struct store_engine *engine, struc
     task->scene.arena = &task->call.arena;
     if (!access ||
         !permission_evaluate(&task->tenant->permissions, &task->principal, &task->call.arena, access)) {
-        gql_errors_add(&task->errors, "INTERNAL", "The answer is too large");
-        task->outcome = GQL_ROOT_NULL;
+        api_task_fault(task, "INTERNAL", "The answer is too large");
         return;
     }
     task->scene.access = access;

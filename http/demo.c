@@ -1,0 +1,230 @@
+/* What a server has when it starts. See demo.h. */
+#include "http/demo.h"
+
+#include <pthread.h>
+
+#include "actors/order_call.h"
+#include "actors/order_input.h"
+#include "runtime/base/alloc.h"
+#include "runtime/base/assert.h"
+#include "runtime/base/json.h"
+#include "runtime/base/limits.h"
+
+/* ---- waiting for messages to come home, off the shards ---- */
+
+struct latch {
+    pthread_mutex_t mutex;
+    pthread_cond_t done;
+    unsigned left;
+};
+
+static void latch_init(struct latch *latch, unsigned count)
+{
+    pthread_mutex_init(&latch->mutex, NULL);
+    pthread_cond_init(&latch->done, NULL);
+    latch->left = count;
+}
+
+static void latch_count(struct latch *latch)
+{
+    pthread_mutex_lock(&latch->mutex);
+    if (--latch->left == 0)
+        pthread_cond_signal(&latch->done);
+    pthread_mutex_unlock(&latch->mutex);
+}
+
+static void latch_wait(struct latch *latch)
+{
+    pthread_mutex_lock(&latch->mutex);
+    while (latch->left)
+        pthread_cond_wait(&latch->done, &latch->mutex);
+    pthread_mutex_unlock(&latch->mutex);
+    pthread_mutex_destroy(&latch->mutex);
+    pthread_cond_destroy(&latch->done);
+}
+
+/* ---- tenants ---- */
+
+struct tenant_job {
+    struct rt_message start; /* carries the job to shard 0 */
+    struct tenant_call call;
+    struct oms_buf config;
+    struct latch *latch;
+};
+
+static void tenant_home(struct rt_shard *shard, struct rt_message *message)
+{
+    (void)shard;
+    latch_count(OMS_CONTAINER_OF(message, struct tenant_job, call.message)->latch);
+}
+
+static void tenant_start(struct rt_shard *shard, struct rt_message *message)
+{
+    struct tenant_job *job = OMS_CONTAINER_OF(message, struct tenant_job, start);
+    tenant_call_send(shard, &job->call);
+}
+
+/* Sends one tenant's version to its actor and waits for it. */
+static enum oms_status put_tenant(struct rt_host *host, const struct tenant_version *version,
+                                  struct oms_error *error)
+{
+    struct tenant_job job = {.start = {.on_return = tenant_start}};
+    struct latch latch;
+    latch_init(&latch, 1);
+    job.latch = &latch;
+    oms_buf_init(&job.config, TENANT_STATE_BYTES_MAX);
+    tenant_version_encode(version, &job.config);
+    tenant_call_init(&job.call);
+    job.call.config = oms_buf_str(&job.config);
+    job.call.message.on_return = tenant_home;
+    rt_post(host, 0, &job.start);
+    latch_wait(&latch);
+    enum oms_status status = job.call.message.status != OMS_OK ? job.call.message.status : job.call.status;
+    tenant_call_fini(&job.call);
+    oms_buf_fini(&job.config);
+    if (status != OMS_OK)
+        return oms_error_set(error, status, "tenant '%.*s' cannot be stored: %s", OMS_STR_ARG(version->name),
+                             oms_status_name(status));
+    return OMS_OK;
+}
+
+enum oms_status http_demo_tenants(struct actors_system *system, struct rt_host *host,
+                                  const struct http_config *config, struct oms_error *error)
+{
+    enum oms_status status = OMS_OK;
+    bool demo = false;
+    (void)system;
+    for (size_t i = 0; status == OMS_OK && i < config->tenant_count; i++) {
+        struct tenant_version *version;
+        struct oms_error fault;
+        status = tenant_parse(&config->tenants[i], &version, &fault);
+        if (status != OMS_OK)
+            return oms_error_set(error, status, "tenants[%zu]: %s", i, fault.message);
+        demo = demo || oms_str_eq_c(version->name, HTTP_DEMO_TENANT);
+        status = put_tenant(host, version, error);
+        tenant_version_release(version);
+    }
+    if (status == OMS_OK && config->dev && !demo) {
+        struct tenant_version *version = tenant_create_default(OMS_STR(HTTP_DEMO_TENANT));
+        status = put_tenant(host, version, error);
+        tenant_version_release(version);
+    }
+    return status;
+}
+
+/* ---- sample orders ---- */
+
+/* Inputs of createOrder; the reference makes a repeat harmless. */
+static const char *const samples[] = {
+    "{\"externalRef\":\"DEMO-1001\",\"source\":\"demo\",\"customerDetails\":{\"customerId\":\"ada\",\"name\":"
+    "\"Ada Byron\",\"email\":\"ada@example.com\"},\"destination\":{\"recipient\":\"Ada Byron\",\"street\":"
+    "\"12 St James Square\",\"city\":\"London\",\"postal\":\"SW1Y 4JH\",\"country\":\"GB\"},\"lineItems\":["
+    "{\"productSku\":\"TEA-EARL-100\",\"productName\":\"Earl Grey, 100 "
+    "g\",\"vendor\":{\"vendorId\":\"tea-house\","
+    "\"name\":\"The Tea "
+    "House\",\"country\":\"GB\"},\"orderQuantity\":2,\"productPrice\":{\"amount\":\"7.50\","
+    "\"currency\":\"GBP\"}},{\"productSku\":\"CUP-BLUE\",\"productName\":\"Blue "
+    "cup\",\"vendor\":{\"vendorId\":"
+    "\"potter\",\"name\":\"Potter & Daughter\"},\"orderQuantity\":1,\"productPrice\":{\"amount\":\"12.00\","
+    "\"currency\":\"GBP\"}}],\"shippingDetails\":{\"method\":\"Standard\",\"cost\":\"3.20\"}}",
+    "{\"externalRef\":\"DEMO-1002\",\"source\":\"demo\",\"stage\":\"PENDING\",\"customerDetails\":{"
+    "\"customerId\":"
+    "\"grace\",\"name\":\"Grace "
+    "Hopper\",\"email\":\"grace@example.com\"},\"destination\":{\"city\":\"Arlington\","
+    "\"state\":\"VA\",\"postal\":\"22201\",\"country\":\"US\",\"street\":\"1 Navy Yard\"},\"lineItems\":[{"
+    "\"productSku\":\"BOOK-COBOL\",\"productName\":\"COBOL for "
+    "everybody\",\"productCategory\":\"Books\",\"vendor\":"
+    "{\"vendorId\":\"bookshop\"},\"orderQuantity\":1,\"productPrice\":{\"amount\":\"24.90\",\"currency\":"
+    "\"USD\"},"
+    "\"discountAmount\":\"2.50\"}],\"taxLines\":[{\"title\":\"Sales tax\",\"rate\":\"0.06\"}]}",
+    "{\"externalRef\":\"DEMO-1003\",\"source\":\"demo\",\"customerDetails\":{\"customerId\":\"alan\","
+    "\"name\":"
+    "\"Alan Turing\"},\"destination\":{\"city\":\"Wilmslow\",\"country\":\"United Kingdom\",\"postal\":\"SK9 "
+    "1AA\"},"
+    "\"lineItems\":[{\"productSku\":\"APPLE-6\",\"productName\":\"Apples, six\",\"vendor\":{\"vendorId\":"
+    "\"orchard\"},\"orderQuantity\":3,\"productPrice\":{\"amount\":\"2.10\",\"currency\":\"GBP\"}}],"
+    "\"paymentDetails\":{\"method\":\"card\",\"provider\":\"demo-pay\",\"paidAmount\":\"6.30\","
+    "\"transactionId\":"
+    "\"T-1003\"}}",
+};
+
+struct order_job {
+    struct rt_message start;
+    struct actors_system *system;
+    struct order_call call;
+    struct order_command command;
+    struct refusal_list refusals;
+    struct principal principal;
+    const char *sample;
+    bool refused;
+    struct latch *latch;
+};
+
+static void order_render(struct order_call *call, const struct order_reply *reply)
+{
+    OMS_CONTAINER_OF(call, struct order_job, call)->refused = reply->refusals && reply->refusals->count;
+}
+
+static void order_home(struct rt_shard *shard, struct rt_message *message)
+{
+    (void)shard;
+    latch_count(OMS_CONTAINER_OF(message, struct order_job, call.message)->latch);
+}
+
+/* On shard 0: parses the sample and sends it to its order. */
+static void order_start(struct rt_shard *shard, struct rt_message *message)
+{
+    struct order_job *job = OMS_CONTAINER_OF(message, struct order_job, start);
+    const struct tenant_version *tenant = actors_tenant_by_name(shard, OMS_STR(HTTP_DEMO_TENANT));
+    struct oms_value *input = OMS_ARENA_NEW(&job->call.arena, struct oms_value);
+    struct oms_json_error fault;
+    unsigned char id[IDS_ORDER_SIZE];
+    bool known;
+    enum oms_status parsed =
+        oms_json_parse(oms_str_of(job->sample), OMS_JSON_DEPTH_MAX, &job->call.arena, input, &fault);
+    OMS_ASSERT(tenant && parsed == OMS_OK);
+    job->principal = (struct principal){
+        .kind = PRINCIPAL_SYSTEM, .tenant = tenant->number, .display_name = OMS_STR("LiteOMS demo")};
+    struct order_input_context context = {.principal = &job->principal, .id_key = actors_id_key(job->system)};
+    refusal_list_init(&job->refusals, &job->call.arena);
+    bool fine = order_input_parse(ORDER_COMMAND_CREATE_ORDER, input, &context, &job->call.arena,
+                                  &job->command, id, &known, &job->refusals);
+    OMS_ASSERT(fine);
+    job->call.kind = ORDER_CALL_COMMAND;
+    job->call.principal = &job->principal;
+    job->call.command = &job->command;
+    job->call.command_type = ORDER_COMMAND_CREATE_ORDER;
+    job->call.render = order_render;
+    job->call.message.on_return = order_home;
+    ids_order_address(tenant->number, id, &job->call.message.to);
+    order_call_send(shard, &job->call);
+}
+
+enum oms_status http_demo_orders(struct actors_system *system, struct rt_host *host, struct oms_error *error)
+{
+    struct order_job jobs[OMS_COUNT_OF(samples)];
+    struct latch latch;
+    enum oms_status status = OMS_OK;
+    latch_init(&latch, OMS_COUNT_OF(samples));
+    memset(jobs, 0, sizeof(jobs));
+    for (size_t i = 0; i < OMS_COUNT_OF(samples); i++) {
+        jobs[i].system = system;
+        jobs[i].sample = samples[i];
+        jobs[i].latch = &latch;
+        jobs[i].start.on_return = order_start;
+        oms_arena_init(&jobs[i].call.arena, 8192, OMS_REQUEST_ARENA_BYTES_MAX);
+        rt_post(host, 0, &jobs[i].start);
+    }
+    latch_wait(&latch);
+    for (size_t i = 0; i < OMS_COUNT_OF(samples); i++) {
+        /* CONFLICT would mean that somebody gave a sample's reference to an order of their own: theirs to
+         * keep. */
+        if (jobs[i].call.message.status != OMS_OK || jobs[i].call.result != ORDER_CALL_DONE)
+            status = OMS_BUSY;
+        oms_arena_fini(&jobs[i].call.arena);
+    }
+    if (status != OMS_OK)
+        return oms_error_set(error, status,
+                             "the sample orders of tenant '" HTTP_DEMO_TENANT "' cannot be placed");
+    return OMS_OK;
+}

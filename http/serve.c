@@ -1,0 +1,376 @@
+/*
+ * The life of a server process: data folder → store → actors → API → sockets, and the same way back.
+ *
+ * Ending is one chain of labels in http_serve, each undoing what was made before it, so that a failure at any
+ * point of the start and an orderly stop run the same code.
+ */
+#include "http/serve.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "actors/system.h"
+#include "http/api/api.h"
+#include "http/auth/authenticate.h"
+#include "http/auth/dev_issuer.h"
+#include "http/cors.h"
+#include "http/demo.h"
+#include "http/metrics.h"
+#include "http/ops.h"
+#include "http/router.h"
+#include "http/server_h2o.h"
+#include "http/server_stats.h"
+#include "http/store_key.h"
+#include "runtime/base/alloc.h"
+#include "runtime/base/assert.h"
+#include "runtime/base/limits.h"
+#include "runtime/host_uv.h"
+
+#define SPIN_US_MAX      50
+#define FATAL_GRACE_MS   2000 /* for the answers OUTCOME_UNKNOWN to leave after a failed write */
+#define DEMO_TOKEN_TTL_S (30 * 24 * 3600)
+
+struct serve {
+    const struct http_config *config;
+    const char *data;
+    struct rt_host *host;
+    struct store *store;
+    struct actors_system *system;
+    struct http_metrics *metrics;
+    struct http_router *router;
+    struct http_server *server;
+    struct http_server_stats *stats;
+    struct api *api;
+    struct http_ops ops;
+    struct http_issuer dev_issuer;
+    struct http_issuer_set issuers;
+    struct http_auth *auth;  /* one per shard */
+    struct http_cors **cors; /* one per shard */
+    struct oms_arena arena;
+    atomic_bool ready;
+    atomic_bool failed; /* a write failed: stop, and say so by the exit status */
+    pthread_t main_thread;
+};
+
+/* ---- what the parts ask ---- */
+
+static bool authenticate(struct http_exchange *exchange, void *context, const struct http_claims **out)
+{
+    struct serve *serve = context;
+    *out = http_authenticate(&serve->auth[rt_shard_index(exchange->shard)], exchange);
+    return *out != NULL;
+}
+
+static struct http_cors *cors_of(void *context, unsigned shard)
+{
+    return ((struct serve *)context)->cors[shard];
+}
+
+static void on_tenant(void *context, struct rt_shard *shard, const struct tenant_version *tenant)
+{
+    struct serve *serve = context;
+    http_cors_set(serve->cors[rt_shard_index(shard)], tenant->number, tenant->cors_origins,
+                  tenant->cors_origin_count);
+}
+
+static bool is_ready(void *context, const char **why)
+{
+    struct serve *serve = context;
+    struct store_stats stats;
+    store_stats(serve->store, &stats);
+    *why = !atomic_load(&serve->ready)           ? "starting"
+           : atomic_load(&serve->failed)         ? "stopping: a write failed"
+           : http_server_draining(serve->server) ? "draining"
+           : stats.refusing                      ? "the disk is full: reads only"
+                                                 : NULL;
+    return !*why;
+}
+
+static void on_fatal(void *context, enum oms_status status)
+{
+    struct serve *serve = context;
+    OMS_LOG(OMS_LOG_ERROR, "store.write_failed", OMS_LOG_TEXT("status", oms_status_name(status)),
+            OMS_LOG_TEXT("consequence",
+                         "outcome unknown to its callers; stopping, recovery decides at the next start"));
+    atomic_store(&serve->failed, true);
+    pthread_kill(serve->main_thread, SIGTERM);
+}
+
+/* ---- making the parts ---- */
+
+static enum oms_status make_folder(const char *folder, struct oms_error *error)
+{
+    if (mkdir(folder, 0700) == 0 || errno == EEXIST)
+        return OMS_OK;
+    return oms_error_set(error, OMS_IO, "the data folder '%s' cannot be made: %s", folder, strerror(errno));
+}
+
+static enum oms_status open_store(struct serve *serve, struct oms_error *error)
+{
+    const struct store_rocksdb_config engine_config = {.folder = serve->data};
+    struct store_engine *engine;
+    struct store_recovery recovery;
+    enum oms_status status = store_rocksdb_open(&engine_config, &engine, error);
+    if (status != OMS_OK)
+        return status;
+    struct store_config config = {
+        .engine = engine,
+        .host = serve->host,
+        .projector = actors_projector(),
+        .disk_reserve_bytes = serve->config->disk_reserve_bytes,
+        .on_fatal = on_fatal,
+        .fatal_context = serve,
+    };
+    status = store_open(&config, &serve->store, &recovery, error);
+    if (status != OMS_OK) {
+        engine->ops->close(engine, false);
+        return status;
+    }
+    OMS_LOG(OMS_LOG_INFO, "store.open", OMS_LOG_U64("units_replayed", recovery.units_replayed),
+            OMS_LOG_U64("milliseconds", recovery.milliseconds));
+    return OMS_OK;
+}
+
+/* Nothing was ever committed. */
+static bool store_is_empty(struct store *store)
+{
+    struct store_engine *engine = store_engine(store);
+    for (unsigned i = 0; i < OMS_PARTITIONS; i++) {
+        uint64_t last;
+        if (engine->ops->last_commit(engine, (uint16_t)i, &last) != OMS_OK || last)
+            return false;
+    }
+    return true;
+}
+
+static enum oms_status make_actors(struct serve *serve, struct oms_error *error)
+{
+    struct actors_config config = {
+        .host = serve->host,
+        .store = serve->store,
+        .orders_resident_max = serve->config->orders_resident_max,
+        .orders_thawed_max = serve->config->orders_thawed_max,
+        .on_tenant = on_tenant,
+        .on_tenant_context = serve,
+    };
+    enum oms_status status =
+        http_store_key_load(serve->data, store_is_empty(serve->store), &config.id_key, error);
+    return status == OMS_OK ? actors_system_create(&config, &serve->system, error) : status;
+}
+
+static enum oms_status make_auth(struct serve *serve, struct oms_error *error)
+{
+    const struct http_config *config = serve->config;
+    enum oms_status status = OMS_OK;
+    for (size_t i = 0; i < config->issuer_count; i++)
+        serve->issuers.items[serve->issuers.count++] = &config->issuers[i];
+    if (config->dev) {
+        status = http_dev_issuer_load(serve->data, &serve->arena, &serve->dev_issuer, error);
+        serve->issuers.items[serve->issuers.count++] = &serve->dev_issuer;
+    }
+    if (status == OMS_OK && serve->issuers.count == 0)
+        return oms_error_set(
+            error, OMS_INVALID,
+            "no issuer is configured, so nobody could call: name one under \"issuers\" in the "
+            "configuration, or start with --dev");
+    serve->auth = oms_calloc(serve->host->shard_count, sizeof(serve->auth[0]));
+    for (unsigned i = 0; i < serve->host->shard_count; i++)
+        http_auth_init(&serve->auth[i], serve->host, &serve->issuers, config->single_tenant,
+                       config->token_cache_max);
+    return status;
+}
+
+static void make_cors(struct serve *serve)
+{
+    serve->cors = oms_calloc(serve->host->shard_count, sizeof(serve->cors[0]));
+    for (unsigned i = 0; i < serve->host->shard_count; i++)
+        serve->cors[i] = http_cors_create(serve->config->dev);
+}
+
+static enum oms_status make_api(struct serve *serve, struct oms_error *error)
+{
+    const struct api_config config = {
+        .host = serve->host,
+        .system = serve->system,
+        .single_tenant = serve->config->single_tenant,
+        .authenticate = authenticate,
+        .authenticate_context = serve,
+        .cors = cors_of,
+        .cors_context = serve,
+    };
+    return api_create(&config, &serve->api, error);
+}
+
+static enum oms_status make_server(struct serve *serve, struct oms_error *error)
+{
+    const struct http_config *config = serve->config;
+    struct http_server_config server = {
+        .host = serve->host,
+        .listen = config->listen,
+        .tls_cert_file = config->tls_cert.data,
+        .tls_key_file = config->tls_key.data,
+        .limits = config->limits,
+        .metrics = serve->metrics,
+        .handle = http_router_handle,
+        .observe = http_router_observe,
+        .context = serve->router,
+    };
+    const struct http_route graphql = {"/graphql", 1u << HTTP_GET | 1u << HTTP_POST, api_handle_graphql,
+                                       serve->api};
+    serve->ops = (struct http_ops){.metrics = serve->metrics, .ready = is_ready, .context = serve};
+    http_router_add(serve->router, &graphql);
+    http_ops_add_routes(serve->router, &serve->ops);
+    for (unsigned i = 0; i < serve->host->shard_count; i++)
+        http_router_set_cors(serve->router, i, serve->cors[i]);
+    return http_server_create(&server, &serve->server, error);
+}
+
+/* ---- running ---- */
+
+static void print_demo(struct serve *serve)
+{
+    struct oms_buf token;
+    struct oms_str role = OMS_STR("admin");
+    struct oms_error error;
+    const char *url = http_server_url(serve->server);
+    struct http_dev_token wanted = {.tenant = OMS_STR(HTTP_DEMO_TENANT),
+                                    .subject = OMS_STR("you"),
+                                    .roles = &role,
+                                    .role_count = 1,
+                                    .now_ms = rt_now_ms(serve->host),
+                                    .ttl_s = DEMO_TOKEN_TTL_S};
+    oms_buf_init(&token, OMS_TOKEN_BYTES_MAX);
+    if (http_dev_issuer_mint(&serve->dev_issuer, &wanted, &token, &error) == OMS_OK)
+        printf(
+            "\nA token for tenant '" HTTP_DEMO_TENANT "' (role admin, 30 days):\n\nTOKEN=%.*s\n\n"
+            "Place an order:\n\n"
+            "curl -s %s/graphql -H \"Authorization: Bearer $TOKEN\" -H 'Content-Type: application/json' -d "
+            "'{\"query\":\"mutation { createOrder(input: { externalRef: \\\"WEB-1\\\", customerDetails: { "
+            "name: "
+            "\\\"Ada Byron\\\" }, destination: { city: \\\"London\\\", country: \\\"GB\\\" }, lineItems: [{ "
+            "productSku: \\\"TEA\\\", productName: \\\"Tea\\\", vendor: { vendorId: \\\"tea-house\\\" }, "
+            "orderQuantity: 2, productPrice: { amount: \\\"7.50\\\", currency: \\\"GBP\\\" } }] }) { created "
+            "order { orderId stage finalAmount { amount currency } } userErrors { code message } } }\"}'\n\n",
+            (int)token.len, token.data, url);
+    oms_buf_fini(&token);
+}
+
+/* Waits for SIGTERM or SIGINT, which the main thread has blocked and no other thread handles. */
+static void wait_for_end(const sigset_t *signals)
+{
+    int signal_number;
+    while (sigwait(signals, &signal_number) != 0)
+        continue;
+    OMS_LOG(OMS_LOG_INFO, "server.stopping",
+            OMS_LOG_TEXT("signal", signal_number == SIGINT ? "SIGINT" : "SIGTERM"));
+}
+
+static enum oms_status run(struct serve *serve, const sigset_t *signals, struct oms_error *error)
+{
+    enum oms_status status = http_demo_tenants(serve->system, serve->host, serve->config, error);
+    if (status == OMS_OK && serve->config->dev)
+        status = http_demo_orders(serve->system, serve->host, error);
+    if (status != OMS_OK) {
+        http_server_drain(serve->server, 0);
+        http_server_wait_drained(serve->server);
+        return status;
+    }
+    atomic_store(&serve->ready, true);
+    printf("liteoms: ready on %s\n", http_server_url(serve->server));
+    if (serve->config->dev)
+        print_demo(serve);
+    fflush(stdout);
+    wait_for_end(signals);
+    http_server_drain(serve->server,
+                      atomic_load(&serve->failed) ? FATAL_GRACE_MS : serve->config->drain_timeout_ms);
+    if (!http_server_wait_drained(serve->server))
+        OMS_LOG(OMS_LOG_WARN, "server.drain_timed_out",
+                OMS_LOG_U64("timeout_ms", serve->config->drain_timeout_ms));
+    return OMS_OK;
+}
+
+static void init(struct serve *serve, const struct http_config *config, sigset_t *signals)
+{
+    memset(serve, 0, sizeof(*serve));
+    serve->config = config;
+    serve->data = config->data.data;
+    serve->main_thread = pthread_self();
+    oms_arena_init(&serve->arena, 4096, 1u << 20);
+    sigemptyset(signals);
+    sigaddset(signals, SIGTERM);
+    sigaddset(signals, SIGINT);
+    pthread_sigmask(SIG_BLOCK, signals, NULL); /* before any thread: they inherit it */
+    signal(SIGPIPE, SIG_IGN);
+}
+
+/* Everything that exists, in the order that undoes the start. */
+static void fini(struct serve *serve)
+{
+    unsigned shards = serve->host ? serve->host->shard_count : 0;
+    if (serve->server)
+        http_server_destroy(serve->server);
+    if (serve->store)
+        store_close(serve->store);
+    if (serve->host)
+        serve->host->ops->destroy(serve->host);
+    if (serve->api)
+        api_destroy(serve->api);
+    if (serve->system)
+        actors_system_destroy(serve->system);
+    if (serve->stats)
+        http_server_stats_destroy(serve->stats);
+    if (serve->router)
+        http_router_destroy(serve->router);
+    if (serve->metrics)
+        http_metrics_destroy(serve->metrics);
+    for (unsigned i = 0; serve->auth && i < shards; i++)
+        http_auth_fini(&serve->auth[i]);
+    for (unsigned i = 0; serve->cors && i < shards; i++)
+        http_cors_destroy(serve->cors[i]);
+    oms_free(serve->auth);
+    oms_free(serve->cors);
+    oms_arena_fini(&serve->arena);
+}
+
+static enum oms_status make(struct serve *serve, struct oms_error *error)
+{
+    const struct rt_host_uv_config host = {.shards = serve->config->shards, .spin_us_max = SPIN_US_MAX};
+    enum oms_status status = make_folder(serve->data, error);
+    if (status == OMS_OK)
+        status = rt_host_uv_create(&host, &serve->host, error);
+    if (status != OMS_OK)
+        return status;
+    serve->metrics = http_metrics_create(serve->host->shard_count);
+    serve->router = http_router_create(serve->host->shard_count, serve->metrics);
+    make_cors(serve);
+    if ((status = open_store(serve, error)) != OMS_OK || (status = make_actors(serve, error)) != OMS_OK ||
+        (status = make_auth(serve, error)) != OMS_OK || (status = make_api(serve, error)) != OMS_OK)
+        return status;
+    serve->stats = http_server_stats_create(serve->host, serve->metrics, serve->store, serve->api);
+    return make_server(serve, error);
+}
+
+int http_serve(const struct http_config *config)
+{
+    struct serve serve;
+    struct oms_error error;
+    sigset_t signals;
+    init(&serve, config, &signals);
+    enum oms_status status = make(&serve, &error);
+    if (status == OMS_OK)
+        status = serve.host->ops->start(serve.host, &error);
+    if (status == OMS_OK) {
+        status = run(&serve, &signals, &error);
+        serve.host->ops->stop(serve.host);
+    }
+    if (status != OMS_OK)
+        fprintf(stderr, "liteoms: %s\n", error.message);
+    fini(&serve);
+    return status == OMS_OK && !atomic_load(&serve.failed) ? 0 : 1;
+}
