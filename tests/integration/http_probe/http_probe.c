@@ -4,7 +4,7 @@
  *   http_probe LISTEN [--tls CERT KEY] [--shards N] [--body BYTES] [--in-flight N] [--connections N]
  *              [--request-timeout MS] [--response-timeout MS] [--grace MS]
  *
- * /const answers 600 bytes, /echo the body, /large 8 MiB, /slow?MS after so many milliseconds; each shows in
+ * /const answers 600 bytes, /echo the body, /large 24 MiB, /slow?MS after so many milliseconds; each shows in
  * /metrics. SIGTERM drains and exits 0, or 1 when connections were left. Prints "ready on URL".
  */
 #include <pthread.h>
@@ -53,7 +53,7 @@ static void handle_large(struct http_exchange *exchange, void *context)
     (void)context;
     char line[1024];
     memset(line, 'y', sizeof(line));
-    for (unsigned i = 0; i < 8192; i++)
+    for (unsigned i = 0; i < 24 * 1024; i++)
         oms_buf_append(&exchange->out, line, sizeof(line));
     http_respond(exchange, 200, TEXT, NULL, 0);
 }

@@ -1,0 +1,235 @@
+/* The configuration: defaults, every key, mistakes with their messages, and the documents that describe it.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "actors/tenant.h"
+#include "http/config.h"
+#include "runtime/base/alloc.h"
+#include "runtime/base/limits.h"
+
+static struct http_config config;
+static char message[600];
+
+static bool parse(const char *text)
+{
+    struct oms_error error = {OMS_OK, ""};
+    http_config_init(&config);
+    bool fine = http_config_parse(&config, oms_str_of(text), "/etc/liteoms", &error) == OMS_OK;
+    snprintf(message, sizeof(message), "%s", error.message);
+    return fine;
+}
+
+static void test_defaults(void **state)
+{
+    (void)state;
+    assert_true(parse("{}"));
+    assert_true(oms_str_eq_c(config.listen, "127.0.0.1:8080"));
+    assert_false(oms_str_present(config.tls_cert));
+    assert_false(oms_str_present(config.data));
+    assert_int_equal(config.shards, 0);
+    assert_false(config.dev);
+    assert_int_equal(config.log_level, OMS_LOG_INFO);
+    assert_int_equal(config.limits.body_bytes, 0); /* the server's default */
+    assert_int_equal(config.disk_reserve_bytes, OMS_DISK_RESERVE_BYTES);
+    assert_int_equal(config.issuer_count, 0);
+    assert_int_equal(config.tenant_count, 0);
+    http_config_fini(&config);
+}
+
+static void test_values(void **state)
+{
+    (void)state;
+    assert_true(parse(
+        " {\"listen\": \"[::1]:9000\", \"tls\": {\"cert\": \"c.pem\", \"key\": \"/k.pem\"}, \"data\": \"d\","
+        "\"shards\": 3, \"dev\": true, \"single_tenant\": \"shop\", \"log_level\": \"warn\","
+        "\"limits\": {\"body_bytes\": 2048, \"drain_timeout_ms\": 0, \"orders_resident\": 5000000000},"
+        "\"tenants\": [{\"name\": \"a\", \"x\": 0.10}, {\"name\": \"b\"}]}\n"));
+    assert_true(oms_str_eq_c(config.listen, "[::1]:9000"));
+    assert_string_equal(config.tls_cert.data, "/etc/liteoms/c.pem");
+    assert_string_equal(config.tls_key.data, "/k.pem");
+    assert_string_equal(config.data.data, "/etc/liteoms/d");
+    assert_int_equal(config.shards, 3);
+    assert_true(config.dev);
+    assert_true(oms_str_eq_c(config.single_tenant, "shop"));
+    assert_int_equal(config.log_level, OMS_LOG_WARN);
+    assert_int_equal(config.limits.body_bytes, 2048);
+    assert_int_equal(config.drain_timeout_ms, 0);
+    assert_true(config.orders_resident_max == UINT64_C(5000000000));
+    assert_int_equal(config.tenant_count, 2);
+    /* Numbers of the tenants' part keep their text. */
+    assert_true(oms_str_eq_c(oms_value_get(&config.tenants[0], "x")->text, "0.10"));
+    http_config_fini(&config);
+}
+
+static void test_mistakes(void **state)
+{
+    static const struct {
+        const char *text, *says;
+    } cases[] = {
+        {"", "line 1, column 1"},
+        {"{\n  \"shards\": 2,\n}", "line 3, column 1"},
+        {"{} x", "line 1, column 4"},
+        {"[]", "the configuration must be an object, not a list"},
+        {"{\"lisen\": \"x\"}", "'lisen' is not a known key; did you mean 'listen'?"},
+        {"{\"something_else\": 1}", "'something_else' is not a known key"},
+        {"{\"shards\": 2, \"shards\": 3}", "line 1"},
+        {"{\"shards\": \"2\"}", "'shards' must be a whole number from 0 to 64, not a text"},
+        {"{\"shards\": 65}", "'shards' must be a whole number from 0 to 64"},
+        {"{\"shards\": -1}", "'shards' must be"},
+        {"{\"shards\": 1.5}", "'shards' must be"},
+        {"{\"dev\": \"true\"}", "'dev' must be true or false, not a text"},
+        {"{\"log_level\": \"loud\"}",
+         "'log_level' must be one of \"debug\", \"info\", \"warn\", \"error\", \"off\""},
+        {"{\"listen\": \"8080\"}", "'listen' is not usable"},
+        {"{\"listen\": \"127.0.0.1:99999\"}", "expected ADDRESS:PORT"},
+        {"{\"listen\": \"::1:80\"}", "expected ADDRESS:PORT"},
+        {"{\"data\": \"\"}", "'data' must be a text that is not empty"},
+        {"{\"data\": \"a\\u0000b\"}", "'data' must be a text"},
+        {"{\"tls\": {\"cert\": \"a\"}}", "'tls' needs both"},
+        {"{\"tls\": {\"certificate\": \"a\"}}", "'tls.certificate' is not a known key"},
+        {"{\"tls\": true}", "'tls' must be an object, not a boolean"},
+        {"{\"limits\": {\"body_byte\": 1}}",
+         "'limits.body_byte' is not a known key; did you mean 'body_bytes'?"},
+        {"{\"limits\": {\"body_bytes\": 1}}", "'limits.body_bytes' must be a whole number from 1024 to"},
+        {"{\"limits\": {\"connections\": 0}}", "'limits.connections' must be"},
+        {"{\"issuers\": {}}", "'issuers' must be a list, not an object"},
+        {"{\"issuers\": [{\"isuer\": 1}]}", "'issuers[0].isuer' is not a known key; did you mean 'issuer'?"},
+        {"{\"tenants\": [7]}", "'tenants[0]' must be an object"},
+        {"{\"tenants\": [{}]}", "'tenants[0].name' is required"},
+        {"{\"tenants\": [{\"name\": \"a\"}, {\"name\": \"a\"}]}", "'tenants' names 'a' twice"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        bool fine = parse(cases[i].text);
+        if (fine || !strstr(message, cases[i].says))
+            print_error("for %s: %s\n", cases[i].text, fine ? "accepted" : message);
+        assert_false(fine);
+        assert_non_null(strstr(message, cases[i].says));
+        assert_null(strchr(message, '\n'));
+        http_config_fini(&config);
+    }
+}
+
+static void test_null_is_absent(void **state)
+{
+    (void)state;
+    assert_true(parse("{\"tls\": null, \"shards\": null, \"issuers\": null}"));
+    assert_false(oms_str_present(config.tls_cert));
+    http_config_fini(&config);
+}
+
+static void test_same_issuer_twice(void **state)
+{
+#define ISSUER                                                                                               \
+    "{\"issuer\":\"a\",\"audience\":\"b\",\"algorithms\":[\"HS256\"],\"tenants\":\"*\",\"roles\":\"*\","     \
+    "\"hmac_secret\":\"0123456789abcdef0123456789abcdef\"}"
+    (void)state;
+    assert_true(parse("{\"issuers\": [" ISSUER "]}"));
+    assert_int_equal(config.issuer_count, 1);
+    http_config_fini(&config);
+    assert_false(parse("{\"issuers\": [" ISSUER "," ISSUER "]}"));
+    assert_non_null(strstr(message, "names 'a' twice"));
+    http_config_fini(&config);
+}
+
+static void test_files(void **state)
+{
+    struct oms_error error;
+    (void)state;
+    http_config_init(&config);
+    assert_int_equal(http_config_load(&config, "/nowhere/liteoms.json", &error), OMS_NOT_FOUND);
+    assert_non_null(strstr(error.message, "/nowhere/liteoms.json"));
+    assert_int_equal(http_config_load(&config, "/tmp", &error), OMS_INVALID);
+    http_config_fini(&config);
+}
+
+static char *read_file(const char *name)
+{
+    char path[512];
+    snprintf(path, sizeof(path), "%s/%s", LITEOMS_SOURCE_DIR, name);
+    FILE *file = fopen(path, "r");
+    assert_non_null(file);
+    char *text = oms_calloc(1, 1u << 20);
+    assert_true(fread(text, 1, (1u << 20) - 1, file) > 0);
+    fclose(file);
+    return text;
+}
+
+static void assert_shown(const char *key, const char *example, const char *manual)
+{
+    char quoted[80];
+    snprintf(quoted, sizeof(quoted), "\"%s\":", key);
+    if (!strstr(example, quoted))
+        print_error("the example does not show %s\n", key);
+    assert_non_null(strstr(example, quoted));
+    snprintf(quoted, sizeof(quoted), "| `%s` |", key);
+    if (!strstr(manual, quoted))
+        print_error("the manual does not explain %s\n", key);
+    assert_non_null(strstr(manual, quoted));
+}
+
+static void test_documents(void **state)
+{
+    static const char *const issuer_keys[] = {
+        "issuer",   "audience", "algorithms", "key", "keys", "hmac_secret", "tenants",    "roles",
+        "operator", "claims",   "tenant_id",  "sub", "name", "vendor_id",   "customer_id"};
+    static const char *const tenant_keys[] = {"status",  "currency",       "cors_origins",
+                                              "rolemap", "authorizations", "workflow"};
+    struct oms_error error = {OMS_OK, ""};
+    char path[512];
+    char *example = read_file("docs/liteoms.example.json"), *manual = read_file("docs/configuration.md");
+    (void)state;
+    for (size_t i = 0; http_config_keys[i]; i++)
+        assert_shown(http_config_keys[i], example, manual);
+    for (size_t i = 0; http_config_limit_keys[i]; i++)
+        assert_shown(http_config_limit_keys[i], example, manual);
+    for (size_t i = 0; i < sizeof(issuer_keys) / sizeof(*issuer_keys); i++)
+        assert_shown(issuer_keys[i], example, manual);
+    for (size_t i = 0; i < sizeof(tenant_keys) / sizeof(*tenant_keys); i++)
+        assert_shown(tenant_keys[i], example, manual);
+
+    snprintf(path, sizeof(path), "%s/docs/liteoms.example.json", LITEOMS_SOURCE_DIR);
+    http_config_init(&config);
+    if (http_config_load(&config, path, &error) != OMS_OK)
+        print_error("%s\n", error.message);
+    assert_int_equal(error.status, OMS_OK);
+    assert_int_equal(config.issuer_count, 2);
+    assert_int_equal(config.tenant_count, 1);
+    struct tenant_version *tenant;
+    if (tenant_parse(&config.tenants[0], &tenant, &error) != OMS_OK)
+        print_error("%s\n", error.message);
+    assert_int_equal(error.status, OMS_OK);
+    assert_int_equal(tenant->cors_origin_count, 2);
+    tenant_version_release(tenant);
+    /* The example's limits are the defaults, so that it documents them truly. */
+    assert_int_equal(config.limits.body_bytes, OMS_BODY_BYTES_MAX);
+    assert_int_equal(config.limits.body_bytes_connection, OMS_BODY_BYTES_PER_CONNECTION);
+    assert_int_equal(config.limits.body_bytes_all, OMS_BODY_BYTES_ALL);
+    assert_int_equal(config.limits.connections, OMS_CONNECTIONS_MAX);
+    assert_int_equal(config.limits.requests_in_flight, OMS_REQUESTS_IN_FLIGHT_MAX);
+    assert_int_equal(config.token_cache_max, OMS_TOKEN_CACHE_MAX);
+    assert_true(config.disk_reserve_bytes == OMS_DISK_RESERVE_BYTES);
+    assert_int_equal(config.orders_resident_max, OMS_ORDERS_RESIDENT_MAX);
+    assert_int_equal(config.orders_thawed_max, OMS_ORDERS_THAWED_MAX);
+    http_config_fini(&config);
+    oms_free(example);
+    oms_free(manual);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_defaults),          cmocka_unit_test(test_values),
+        cmocka_unit_test(test_mistakes),          cmocka_unit_test(test_null_is_absent),
+        cmocka_unit_test(test_same_issuer_twice), cmocka_unit_test(test_files),
+        cmocka_unit_test(test_documents),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
