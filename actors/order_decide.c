@@ -202,10 +202,13 @@ static bool check_version(struct order_work *work)
 }
 
 /* Keys are promised for 24 hours: when the memory for them is full, a new one cannot be kept. */
-static bool check_key_room(struct order_work *work)
+static bool check_key(struct order_work *work)
 {
     const struct order *order = work->order;
 
+    if (work->command->has_key &&
+        !order_field_text(work, "", "idempotencyKey", work->command->idempotency_key, ORDER_ID_TEXT))
+        return false;
     if (!work->command->has_key || order->key_count < OMS_ORDER_KEYS_MAX ||
         order->keys[0].at < work->now - OMS_IDEMPOTENCY_KEEP_MS)
         return true;
@@ -238,7 +241,7 @@ static void meet_existing(struct order_work *work)
 static void decide_create(struct order_work *work)
 {
     if (work->order->version == 0) {
-        if (check_version(work))
+        if (check_version(work) && check_key(work))
             order_decide_create(work);
         return;
     }
@@ -254,7 +257,7 @@ static void decide_other(struct order_work *work)
         refusal_add(work->refusals, REFUSAL_NOT_FOUND, REFUSAL_FIELD("orderId"), "There is no such order");
         return;
     }
-    if (!order_check_access(work) || replay(work) || !check_version(work) || !check_key_room(work) ||
+    if (!order_check_access(work) || replay(work) || !check_version(work) || !check_key(work) ||
         !order_check_state(work))
         return;
     rule->decide(work);

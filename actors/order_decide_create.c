@@ -136,8 +136,6 @@ static void read_identity(struct order_work *work, struct order_created *created
     created->source = in->source.len ? in->source : OMS_STR("api");
     created->content_fingerprint = work->command->fingerprint;
     created->workflow_version = work->context->workflow ? work->context->workflow->version : 0;
-    if (work->command->has_key)
-        order_field_text(work, "", "idempotencyKey", work->command->idempotency_key, ORDER_ID_TEXT);
 }
 
 /* A list of short texts: coupons, offers, tax details. */
@@ -256,6 +254,14 @@ static void emit_notes(struct order_work *work)
     }
 }
 
+static void pay_created(struct order_work *work)
+{
+    order_emit_payment(work, "paymentDetails.", &work->command->create.payment, "paidAmount");
+    if (!ORDER_REFUSED(work) &&
+        (work->given_status == ORDER_PAYMENT_CAPTURED || work->given_status == ORDER_PAYMENT_AUTHORIZED))
+        order_steps_finish_fact(work, ORDER_COMMAND_RECORD_PAYMENT);
+}
+
 void order_decide_create(struct order_work *work)
 {
     const struct order_create_input *in = &work->command->create;
@@ -277,7 +283,7 @@ void order_decide_create(struct order_work *work)
     order_steps_instantiate(work, created.stage, &created);
     order_emit(work, ORDER_EVENT_ORDER_CREATED)->created = created;
     if (in->has_payment)
-        order_emit_payment(work, "paymentDetails.", &in->payment, "paidAmount");
+        pay_created(work);
     emit_notes(work);
     work->out->created = true;
 }

@@ -176,6 +176,10 @@ static bool check_whole(struct order_work *work, const struct order_return_item 
     for (size_t i = 0; i < work->order->line_count; i++) {
         const struct order_line *line = &work->order->lines[i];
         int64_t asked = 0, wanted = line->delivered - line->return_open - line->returned;
+        int64_t possible = returnable_now(work, line);
+
+        if (wanted > possible)
+            wanted = possible; /* what can no longer come back does not bar the rest */
 
         for (size_t k = 0; k < count; k++)
             if (items[k].line == line->id)
@@ -223,8 +227,12 @@ void order_decide_request_return(struct order_work *work)
 
 /* ---- by the return's state ---- */
 
+/* For availableActions; a command names its return, and named_return says better what is wrong with that one.
+ */
 static bool ready_in(struct order_work *work, unsigned statuses, const char *what)
 {
+    if (work->command)
+        return true;
     for (size_t i = 0; i < work->order->return_count; i++)
         if ((statuses & 1u << work->order->returns[i].status) &&
             order_return_reachable(work, &work->order->returns[i]))

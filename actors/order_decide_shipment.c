@@ -27,9 +27,11 @@ static bool any_in(const struct order_work *work, unsigned statuses)
     return false;
 }
 
+/* For availableActions; a command names its shipment, and named_shipment says better what is wrong with that
+ * one. */
 static bool ready_in(struct order_work *work, unsigned statuses, const char *what)
 {
-    return any_in(work, statuses) ||
+    return work->command || any_in(work, statuses) ||
            refusal_add(work->refusals, REFUSAL_INVALID, REFUSAL_NO_FIELD, "No shipment can be %s now", what);
 }
 
@@ -408,40 +410,77 @@ void order_decide_fail_shipment(struct order_work *work)
 
 /* ---- markAsShipped: open shipments leave, and one more takes the rest ---- */
 
+static size_t count_open(const struct order_work *work)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < work->order->shipment_count; i++)
+        count += (DISPATCHABLE & 1u << work->order->shipments[i].status) != 0 &&
+                 order_shipment_reachable(work, &work->order->shipments[i]);
+    return count;
+}
+
+/* The details of the input belong to the one shipment that takes the rest, or to the only one that leaves. */
+static bool check_details_have_a_place(struct order_work *work, size_t rest)
+{
+    const struct order_shipment_input *in = &work->command->shipment;
+
+    if (rest || count_open(work) <= 1 ||
+        !(in->tracking_reference.len || in->label_url.len || oms_str_present(in->cost.text)))
+        return true;
+    return refusal_add(work->refusals, REFUSAL_INVALID, REFUSAL_FIELD("trackingReference"),
+                       "Several shipments leave: give tracking, label and cost by dispatchShipment");
+}
+
+static void dispatch_open(struct order_work *work, bool with_details, int64_t cost, int64_t at)
+{
+    for (size_t i = 0; i < work->order->shipment_count; i++) {
+        const struct order_shipment *shipment = &work->order->shipments[i];
+        struct order_shipment_changed *changed;
+
+        if (!(DISPATCHABLE & 1u << shipment->status) || !order_shipment_reachable(work, shipment))
+            continue;
+        changed =
+            emit_changed(work, ORDER_EVENT_SHIPMENT_DISPATCHED, shipment->id, ORDER_SHIPMENT_IN_TRANSIT, at);
+        if (with_details)
+            fill_details(work, changed, cost);
+        work->units_shipped += units_of(shipment);
+    }
+}
+
+static void dispatch_rest(struct order_work *work, const struct order_item *items, size_t count, int64_t cost,
+                          int64_t at)
+{
+    struct order_address nowhere;
+
+    memset(&nowhere, 0, sizeof(nowhere));
+    emit_shipment(work, items, count, &nowhere, cost);
+    emit_changed(work, ORDER_EVENT_SHIPMENT_DISPATCHED, (uint32_t)work->order->shipment_count + 1,
+                 ORDER_SHIPMENT_IN_TRANSIT, at);
+    for (size_t i = 0; i < count; i++)
+        work->units_shipped += items[i].quantity;
+}
+
 void order_decide_mark_shipped(struct order_work *work)
 {
-    const struct order *order = work->order;
-    struct order_address nowhere;
     struct order_item *items;
     size_t count = 0;
     int64_t cost = 0, at = 0;
 
-    memset(&nowhere, 0, sizeof(nowhere));
     read_details(work, &cost);
     order_field_occurred(work, work->command->shipment.occurred_at, &at);
     items = items_of_rest(work, &count);
-    if (!items || (count && !room_for_shipment(work)) || ORDER_REFUSED(work))
+    if (!items || (count && !room_for_shipment(work)) || !check_details_have_a_place(work, count) ||
+        ORDER_REFUSED(work))
         return;
-    for (size_t i = 0; i < order->shipment_count; i++) {
-        const struct order_shipment *shipment = &order->shipments[i];
-
-        if (!(DISPATCHABLE & 1u << shipment->status) || !order_shipment_reachable(work, shipment))
-            continue;
-        emit_changed(work, ORDER_EVENT_SHIPMENT_DISPATCHED, shipment->id, ORDER_SHIPMENT_IN_TRANSIT, at);
-        work->units_shipped += units_of(shipment);
-    }
-    if (count) {
-        emit_shipment(work, items, count, &nowhere, cost);
-        emit_changed(work, ORDER_EVENT_SHIPMENT_DISPATCHED, (uint32_t)order->shipment_count + 1,
-                     ORDER_SHIPMENT_IN_TRANSIT, at);
-        for (size_t i = 0; i < count; i++)
-            work->units_shipped += items[i].quantity;
-    }
-    if (work->command->shipment.tracking_url.len)
-        emit_changed(work, ORDER_EVENT_TRACKING_ADDED, 0, ORDER_SHIPMENT_NONE, at)->tracking_url =
-            work->command->shipment.tracking_url;
+    dispatch_open(work, count == 0 && count_open(work) == 1, cost, at);
+    if (count)
+        dispatch_rest(work, items, count, cost, at);
     if (!work->out->event_count)
         order_emit_stage(work, ORDER_STAGE_SHIPPED, OMS_STR_NONE); /* all had left: only the stage waited */
+    if (work->command->shipment.tracking_url.len && (work->on.full || work->on.all_lines))
+        emit_changed(work, ORDER_EVENT_TRACKING_ADDED, 0, ORDER_SHIPMENT_NONE, at)->tracking_url =
+            work->command->shipment.tracking_url;
 }
 
 /* ---- tracking ---- */

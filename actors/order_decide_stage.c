@@ -118,7 +118,8 @@ void order_decide_add_note(struct order_work *work)
     event = order_emit(work, ORDER_EVENT_NOTE_ADDED);
     event->note = (struct order_note){
         .id = work->order->note_count + 1,
-        .visible_to_customer = in->visible_to_customer,
+        /* What a customer writes is theirs to read. */
+        .visible_to_customer = in->visible_to_customer || (work->on.customer && !work->on.full),
         .text = in->text,
         .author = order_actor_of(work->context->principal),
     };

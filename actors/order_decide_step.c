@@ -128,21 +128,17 @@ void order_decide_escalate(struct order_work *work)
     order_field_text(work, "", "comments", in->comments, ORDER_LONG_TEXT);
     if (ORDER_REFUSED(work))
         return;
-    if (own != NO_STEP && !in->step_name.len) {
-        /* The escalation is a step of its own: it has its place in the sequence. */
+    if (in->step_name.len)
+        own = NO_STEP;
+    if (own != NO_STEP) { /* the escalation is a step of its own and has its place in the sequence */
         if (order_steps_perform(work, work->activities[own].step_name, REFUSAL_NO_FIELD) == NO_STEP)
             return;
         if (target == NO_STEP)
             target = own;
-    } else {
-        own = NO_STEP;
-        if (work->outcomes[target] == ORDER_OUTCOME_REJECTED)
-            emit_reset(work, target);
-        if (order_steps_perform(work, work->activities[target].step_name, REFUSAL_NO_FIELD) == NO_STEP)
-            return;
+    } else if (!order_steps_in_order(work, target, REFUSAL_NO_FIELD)) {
+        return;
     }
-    if (own != NO_STEP && target != own && work->outcomes[target] == ORDER_OUTCOME_REJECTED)
-        emit_reset(work, target);
+    work->outcomes[target] = ORDER_OUTCOME_WAITING; /* a rejected one is open again */
     event = order_emit(work, ORDER_EVENT_REVIEWER_ASSIGNED);
     event->reviewer = (struct order_reviewer_assigned){(uint32_t)target, in->reviewer, filled(in->comments)};
     if (own != NO_STEP)

@@ -197,6 +197,7 @@ struct order_step_finished {
     struct oms_str user_input;
 };
 
+/* A rejected step is WAITING again. */
 struct order_reviewer_assigned {
     uint32_t activity;
     struct oms_str reviewer;

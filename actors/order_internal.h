@@ -96,6 +96,7 @@ void order_steps_instantiate(struct order_work *work, enum order_stage stage, st
 size_t order_steps_current(const struct order_work *work);
 /* A waiting step of the stage by name that may be performed now, earlier ones in order; SIZE_MAX and
  * refusals. */
+bool order_steps_in_order(struct order_work *work, size_t index, struct oms_str field);
 size_t order_steps_perform(struct order_work *work, struct oms_str name, struct oms_str field);
 const struct workflow_step *order_step_of(const struct order_work *work,
                                           const struct order_activity *activity);

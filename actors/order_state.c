@@ -791,6 +791,10 @@ static void apply_activity_event(struct order *order, const struct order_event *
         activity = activity_at(order, event->reviewer.activity);
         replace(order, &activity->reviewer, event->reviewer.reviewer);
         replace_if_present(order, &activity->comments, event->reviewer.comments);
+        if (activity->outcome == ORDER_OUTCOME_REJECTED) { /* a new reviewer opens the step again */
+            activity->outcome = ORDER_OUTCOME_WAITING;
+            activity->finished_at = 0;
+        }
         break;
     case ORDER_EVENT_STEPS_RESET:
         apply_steps_reset(order, event->steps_reset.activity);

@@ -139,7 +139,7 @@ static size_t blocking_before(const struct order_work *work, size_t index)
     return NO_STEP;
 }
 
-static bool check_order_of(struct order_work *work, size_t index, struct oms_str field)
+bool order_steps_in_order(struct order_work *work, size_t index, struct oms_str field)
 {
     size_t before = blocking_before(work, index);
 
@@ -213,7 +213,7 @@ bool order_check_steps(struct order_work *work)
             return false;
     }
     if (own != NO_STEP && (!check_step_role(work, order_step_of(work, &work->activities[own])) ||
-                           !check_order_of(work, own, REFUSAL_NO_FIELD)))
+                           !order_steps_in_order(work, own, REFUSAL_NO_FIELD)))
         return false;
     if (in_set(COMMANDS_LEAVING, type) ||
         (type == ORDER_COMMAND_DISPATCH_SHIPMENT && stage == ORDER_STAGE_CONFIRMED))
@@ -342,7 +342,7 @@ size_t order_steps_perform(struct order_work *work, struct oms_str name, struct 
                     "Step %.*s belongs to stage %s, the order is %s", OMS_STR_ARG(name),
                     order_stage_name(work->activities[index].stage), order_stage_name(work->stage));
     else if (check_step_role(work, order_step_of(work, &work->activities[index])) &&
-             check_order_of(work, index, field)) {
+             order_steps_in_order(work, index, field)) {
         skip_before(work, index);
         return index;
     }
