@@ -185,7 +185,13 @@ static bool is_cold(const struct rt_shard *shard)
 
 void rt_send(struct rt_shard *shard, struct rt_message *message)
 {
-    OMS_ASSERT(message->home == shard->index && message->on_return);
+    OMS_ASSERT(message->home == shard->index);
+    rt_forward(shard, message);
+}
+
+void rt_forward(struct rt_shard *shard, struct rt_message *message)
+{
+    OMS_ASSERT(message->home < shard->host->shard_count && message->on_return);
     uint64_t hash = rt_address_hash(&message->to);
     unsigned destination = shard_of_hash(shard->host, hash);
 
@@ -417,7 +423,7 @@ static unsigned flush(struct rt_shard *shard)
 
 bool rt_shard_busy(const struct rt_shard *shard)
 {
-    return shard->local.count || shard->returns.count || shard->out_mask ||
+    return shard->local.count || shard->returns.count || shard->out_mask || shard->touched ||
            !rt_runqueue_is_empty(&shard->runqueue) || !rt_mailbox_is_empty(&shard->port.mailbox);
 }
 
@@ -426,15 +432,21 @@ int64_t rt_shard_next_due(const struct rt_shard *shard)
     return shard->timers.count ? shard->timers.slots[1]->due_ms : INT64_MAX;
 }
 
+void rt_shard_touch(struct rt_shard *shard)
+{
+    shard->touched = true;
+}
+
 bool rt_shard_step(struct rt_shard *shard, int64_t *wait_ms)
 {
     /* Callbacks of the loop may have sent between turns; that counts as this turn's doing. */
-    bool did = shard->out_mask != 0;
+    bool did = shard->out_mask != 0 || shard->touched;
 
     did |= drain_inbox(shard) != 0;
     did |= fire_timers(shard) != 0;
     did |= run_actors(shard) != 0;
     if (did) {
+        shard->touched = false;
         shard->stats.turns++;
         for (unsigned i = 0; i < shard->hook_count; i++)
             shard->hooks[i].call(shard, shard->hooks[i].context);

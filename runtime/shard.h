@@ -55,12 +55,18 @@ void rt_shard_on_turn_end(struct rt_shard *shard, void (*hook)(struct rt_shard *
  * the actor when needed. Over a mailbox's or tenant's limit it comes home with OMS_BUSY.
  */
 void rt_send(struct rt_shard *shard, struct rt_message *message);
+/* The same for a message that another shard may have made: it still comes home there. For receive(). */
+void rt_forward(struct rt_shard *shard, struct rt_message *message);
 /* Sends a message home (perhaps here: then on_return is called in this turn, never from inside rt_return). */
 void rt_return(struct rt_shard *shard, struct rt_message *message);
 /* The same from a worker or a pool: any thread that is no shard. */
 void rt_return_from_outside(struct rt_host *host, struct rt_message *message);
 /* Any thread: runs `on_return` of the message on shard `index` (messages made by nobody's shard: wake-ups). */
 void rt_post(struct rt_host *host, unsigned index, struct rt_message *message);
+
+/* Something was batched for the end of the turn, perhaps outside of one (a socket's callback): the hooks run at the
+ * next step, also when it finds nothing else to do. */
+void rt_shard_touch(struct rt_shard *shard);
 
 const struct rt_shard_stats *rt_shard_stats(struct rt_shard *shard);
 

@@ -43,6 +43,7 @@ struct rt_shard {
     unsigned index;
     unsigned turn_messages;   /* OMS_SHARD_TURN_MESSAGES; the simulator varies it */
     bool closed;              /* refuses every message with OMS_CLOSED */
+    bool touched; /* something waits for the end of a turn: see rt_shard_touch */
     struct rt_actor *running; /* whose receive() is being called */
     const struct rt_actor_class *classes[RT_ACTOR_KINDS_MAX];
     struct rt_runqueue runqueue;
