@@ -1,4 +1,6 @@
 /* What mutations answer: payloads, refusals, and what may be done next. */
+#include <stdio.h>
+
 #include "actors/order.h"
 #include "http/api/resolve.h"
 #include "runtime/base/alloc.h"
@@ -143,25 +145,20 @@ static const struct {
     {"replayed", API_LEAF(NULL, payload_replayed)},
 };
 
-/* "CreateOrderInput", "replayed" → "CreateOrderPayload.replayed"; lives as long as the process. */
-static const char *payload_field(const char *input_type, const char *field)
-{
-    struct oms_buf name;
-    oms_buf_init(&name, 256);
-    oms_buf_appendf(&name, "%.*sPayload.%s", (int)(strlen(input_type) - strlen("Input")), input_type, field);
-    oms_buf_append_char(&name, '\0');
-    OMS_ASSERT(!name.overflow);
-    return name.data;
-}
+static char names[ORDER_COMMAND_LAST_PUBLIC + 1][OMS_COUNT_OF(shared)][64];
 
 void api_bind_payloads(struct api_bindings *to)
 {
-    api_bindings_add(to, bindings, sizeof(bindings) / sizeof(bindings[0]));
+    api_bindings_add(to, bindings, OMS_COUNT_OF(bindings));
     for (unsigned type = 1; type <= ORDER_COMMAND_LAST_PUBLIC; type++) {
         const char *input_type = order_command_info((enum order_command_type)type)->input_type;
-        for (size_t i = 0; i < sizeof(shared) / sizeof(shared[0]); i++) {
+        for (size_t i = 0; i < OMS_COUNT_OF(shared); i++) {
+            /* "CreateOrderInput", "replayed" → "CreateOrderPayload.replayed" */
+            int len = snprintf(names[type][i], sizeof(names[type][i]), "%.*sPayload.%s",
+                               (int)(strlen(input_type) - strlen("Input")), input_type, shared[i].field);
+            OMS_ASSERT(len > 0 && (size_t)len < sizeof(names[type][i]));
             struct gql_binding binding = shared[i].binding;
-            binding.field = payload_field(input_type, shared[i].field);
+            binding.field = names[type][i];
             api_bindings_add(to, &binding, 1);
         }
     }
