@@ -142,7 +142,9 @@ static enum http_token_fault check_signature(struct check *check)
 /* A NumericDate: seconds since 1970, perhaps with a fraction, which is dropped (RFC 7519 section 2). */
 static bool read_time(const struct oms_value *value, int64_t *out)
 {
-    struct oms_str text = value->kind == OMS_VALUE_NUMBER ? value->text : OMS_STR_NONE;
+    if (value->kind != OMS_VALUE_NUMBER)
+        return false;
+    struct oms_str text = value->text;
     size_t digits = 0;
     while (digits < text.len && text.data[digits] >= '0' && text.data[digits] <= '9')
         digits++;
