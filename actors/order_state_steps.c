@@ -1,0 +1,165 @@
+/*
+ * The fold of what people do around an order: steps, holds, notes.
+ *
+ * Deadlines of steps pause while any hold is active: their clock is kept as what is left of it.
+ */
+#include "actors/order_fold.h"
+#include "runtime/base/limits.h"
+
+static struct order_activity *activity_at(struct order *order, uint32_t index)
+{
+    OMS_ASSERT(index < order->activity_count);
+    return &order->activities[index];
+}
+
+static void apply_step_finished(struct order *order, const struct order_step_finished *finished,
+                                const struct order_event_meta *meta)
+{
+    struct order_activity *activity = activity_at(order, finished->activity);
+
+    activity->outcome = finished->outcome;
+    activity->finished_at = meta->time;
+    activity->due_at = 0;
+    activity->due_left_ms = 0;
+    activity->actor = order_keep_actor(order, &meta->actor);
+    order_replace_if_present(order, &activity->comments, finished->comments);
+    order_replace_if_present(order, &activity->user_input, finished->user_input);
+}
+
+static void apply_steps_reset(struct order *order, uint32_t from)
+{
+    enum order_stage stage = activity_at(order, from)->stage;
+
+    for (size_t i = from; i < order->activity_count && order->activities[i].stage == stage; i++) {
+        struct order_activity *activity = &order->activities[i];
+
+        order->garbage += activity->comments.len + activity->user_input.len;
+        activity->outcome = ORDER_OUTCOME_WAITING;
+        activity->overdue = false;
+        activity->reviewer = activity->comments = activity->user_input = OMS_STR_NONE;
+        memset(&activity->actor, 0, sizeof(activity->actor));
+        activity->started_at = activity->due_at = activity->due_left_ms = activity->finished_at = 0;
+    }
+}
+
+static void pause_deadlines(struct order *order, int64_t at)
+{
+    for (size_t i = 0; i < order->activity_count; i++) {
+        struct order_activity *activity = &order->activities[i];
+
+        if (activity->due_at) {
+            activity->due_left_ms = activity->due_at > at ? activity->due_at - at : 1;
+            activity->due_at = 0;
+        }
+    }
+}
+
+static void resume_deadlines(struct order *order, int64_t at)
+{
+    for (size_t i = 0; i < order->activity_count; i++) {
+        struct order_activity *activity = &order->activities[i];
+
+        if (activity->due_left_ms) {
+            activity->due_at = at + activity->due_left_ms;
+            activity->due_left_ms = 0;
+        }
+    }
+}
+
+void order_apply_hold_placed(struct order *order, const struct order_hold *placed,
+                             const struct order_event_meta *meta)
+{
+    struct order_hold *hold;
+
+    if (!order->hold_count)
+        pause_deadlines(order, meta->time);
+    order->holds =
+        order_grow(order, order->holds, order->hold_count, &order->hold_cap, sizeof(*order->holds));
+    hold = &order->holds[order->hold_count++];
+    *hold = *placed;
+    OMS_ASSERT(hold->id == order->hold_next);
+    order->hold_next++;
+    hold->owner = order_keep_actor(order, &placed->owner);
+    hold->reason = order_keep(order, placed->reason);
+    hold->placed_at = meta->time;
+}
+
+void order_apply_hold_released(struct order *order, const struct order_hold_released *released,
+                               const struct order_event_meta *meta)
+{
+    const struct order_hold *found = order_find_hold(order, released->hold);
+    struct order_hold hold;
+    size_t at;
+
+    OMS_ASSERT(found);
+    at = (size_t)(found - order->holds);
+    hold = *found;
+    hold.released_at = meta->time;
+    hold.released_by = order_keep_actor(order, &meta->actor);
+    hold.release_reason = order_keep(order, released->reason);
+    memmove(order->holds + at, order->holds + at + 1, (order->hold_count - at - 1) * sizeof(hold));
+    if (!--order->hold_count)
+        resume_deadlines(order, meta->time);
+    if (order->released_hold_count == OMS_ORDER_HOLDS_RELEASED_KEPT) {
+        const struct order_hold *oldest = &order->released_holds[0];
+
+        order->garbage += oldest->reason.len + oldest->release_reason.len + oldest->owner.subject.len + 48;
+        memmove(order->released_holds, order->released_holds + 1,
+                (OMS_ORDER_HOLDS_RELEASED_KEPT - 1) * sizeof(hold));
+        order->released_hold_count--;
+    }
+    order->released_holds = order_grow(order, order->released_holds, order->released_hold_count,
+                                       &order->released_hold_cap, sizeof(*order->released_holds));
+    order->released_holds[order->released_hold_count++] = hold;
+}
+
+void order_apply_note(struct order *order, const struct order_note *added,
+                      const struct order_event_meta *meta)
+{
+    struct order_note *note;
+
+    order->notes =
+        order_grow(order, order->notes, order->notes_held, &order->note_cap, sizeof(*order->notes));
+    OMS_ASSERT(added->id == order->note_count + 1);
+    note = &order->notes[order->notes_held++];
+    order->note_count++;
+    *note = *added;
+    note->text = order_keep(order, added->text);
+    note->author = order_keep_actor(order, &added->author);
+    note->created_at = meta->time;
+}
+
+void order_apply_activity_event(struct order *order, const struct order_event *event,
+                                const struct order_event_meta *meta)
+{
+    struct order_activity *activity;
+
+    switch (event->type) {
+    case ORDER_EVENT_STEP_STARTED:
+        activity = activity_at(order, event->step_started.activity);
+        activity->started_at = meta->time;
+        activity->due_at = event->step_started.due_at;
+        activity->due_left_ms = event->step_started.due_left_ms;
+        break;
+    case ORDER_EVENT_STEP_FINISHED:
+        apply_step_finished(order, &event->step_finished, meta);
+        break;
+    case ORDER_EVENT_REVIEWER_ASSIGNED:
+        activity = activity_at(order, event->reviewer.activity);
+        order_replace(order, &activity->reviewer, event->reviewer.reviewer);
+        order_replace_if_present(order, &activity->comments, event->reviewer.comments);
+        if (activity->outcome == ORDER_OUTCOME_REJECTED) { /* a new reviewer opens the step again */
+            activity->outcome = ORDER_OUTCOME_WAITING;
+            activity->finished_at = 0;
+        }
+        break;
+    case ORDER_EVENT_STEPS_RESET:
+        apply_steps_reset(order, event->steps_reset.activity);
+        break;
+    default:
+        activity = activity_at(order, event->step_overdue.activity);
+        activity->overdue = true;
+        activity->due_at = 0;
+        activity->due_left_ms = 0;
+    }
+}
