@@ -45,10 +45,8 @@ struct gql_exec {
     const struct gql_bound_args *slots;
     bool failed; /* by gql_fail, in the resolver that runs or ran last */
     bool root_null;
-    bool has_arena;
     uint32_t depth;
     size_t base; /* length of the buffer before */
-    struct oms_arena arena;
     struct gql_frame frames[GQL_STACK_MAX + 1];
 };
 
@@ -320,15 +318,13 @@ static void gql_exec_init(struct gql_exec *x, const struct gql_request *request,
     x->errors = errors;
     x->root = x->step = &request->plan->root->steps[index];
     x->slots = request->slots;
-    x->failed = x->root_null = x->has_arena = false;
+    x->failed = x->root_null = false;
     x->depth = 0;
     x->base = out->len;
 }
 
 static enum gql_outcome gql_exec_end(struct gql_exec *x)
 {
-    if (x->has_arena)
-        oms_arena_fini(&x->arena);
     if (x->root_null)
         return GQL_ROOT_NULL;
     return x->out->len - x->base == 4 && memcmp(x->out->data + x->base, "null", 4) == 0 ? GQL_FIELD_NULL
@@ -420,10 +416,8 @@ const struct gql_schema *gql_exec_schema(const struct gql_exec *x)
 
 struct oms_arena *gql_exec_arena(struct gql_exec *x)
 {
-    if (!x->has_arena)
-        oms_arena_init(&x->arena, 4096, OMS_REQUEST_ARENA_BYTES_MAX);
-    x->has_arena = true;
-    return &x->arena;
+    return x->errors
+        ->arena; /* the host's, recycled with its request: an arena of our own would cost a malloc */
 }
 
 const struct oms_value *gql_arg(const struct gql_exec *x, const char *name)

@@ -222,7 +222,7 @@ void gql_respond(const struct gql_request *request, const struct gql_root_result
  */
 
 void *gql_exec_host(const struct gql_exec *x);
-/* Scratch memory until the end of this gql_execute. */
+/* Scratch memory: the arena of the errors given to gql_execute, so it lives at least as long as the execution. */
 struct oms_arena *gql_exec_arena(struct gql_exec *x);
 /* The current field's coerced argument, NULL when absent (null given is a NULL kind value). */
 const struct oms_value *gql_arg(const struct gql_exec *x, const char *name);
