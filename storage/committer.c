@@ -23,16 +23,16 @@
 
 static struct store *store_of(struct rt_worker *worker)
 {
-    return OMS_CONTAINER_OF(worker, struct store, committer.worker);
+    return OMS_CONTAINER_OF(worker, struct store_workers, committer)->store;
 }
 
 void store_committer_init(struct store *store)
 {
-    struct store_committer *committer = &store->committer;
-    committer->worker.name = "committer";
-    committer->worker.step = store_committer_step;
-    committer->next_lsn = 1;
-    rt_port_init(&committer->worker.port);
+    struct rt_worker *worker = &store->workers->committer;
+    worker->name = "committer";
+    worker->step = store_committer_step;
+    rt_port_init(&worker->port);
+    store->committer.next_lsn = 1;
 }
 
 /* ---- free space ---- */
@@ -42,13 +42,18 @@ static uint64_t in_flight_bytes_max(const struct store *store)
     return (uint64_t)store->host->shard_count * OMS_SHARD_IN_FLIGHT_BYTES;
 }
 
+static bool is_refusing(struct store *store)
+{
+    return atomic_load_explicit(&store->refusing, memory_order_relaxed); /* we are its only writer */
+}
+
 enum oms_status store_committer_check_disk(struct store *store)
 {
     uint64_t free_bytes = 0, reserve = store->config.disk_reserve_bytes;
     enum oms_status status = store->engine->ops->free_bytes(store->engine, &free_bytes);
     if (status != OMS_OK)
         free_bytes = reserve; /* unknown: refuse, but let what is in flight through */
-    bool was = atomic_load_explicit(&store->refusing, memory_order_relaxed);
+    bool was = is_refusing(store);
     /* Once refusing, a little more must become free before it ends, so that it does not flap. */
     uint64_t low = reserve + in_flight_bytes_max(store) + (was ? reserve / 16 : 0);
     bool now = free_bytes < low;
@@ -79,7 +84,7 @@ static void drain_port(struct store *store)
 {
     struct store_committer *committer = &store->committer;
     struct rt_message *message;
-    while ((message = rt_mailbox_pop(&committer->worker.port.mailbox))) {
+    while ((message = rt_mailbox_pop(&store->workers->committer.port.mailbox))) {
         if (message == &store->nudge) {
             /* Release: whoever sees it cleared may post it again, after we let go of it. */
             atomic_store_explicit(&store->nudged, false, memory_order_release);
@@ -191,7 +196,7 @@ void store_fail(struct store *store, enum oms_status status, const struct oms_er
         OMS_LOG_ERROR, "store.failed", OMS_LOG_TEXT("status", oms_status_name(status)),
         OMS_LOG_TEXT("error", error ? error->message : "a write to the log failed, its outcome is unknown"));
     if (!atomic_exchange_explicit(&store->nudged, true, memory_order_acq_rel))
-        rt_port_push(&store->committer.worker.port, &store->nudge, &store->nudge, 1);
+        rt_port_push(&store->workers->committer.port, &store->nudge, &store->nudge, 1);
 }
 
 /* Everything that waits is told that its outcome is unknown; the nodes stay with their shards' lists. */
@@ -225,13 +230,11 @@ bool store_committer_step(struct rt_worker *worker, int64_t *wait_ms)
         refuse_all(store);
         return false;
     }
-    bool refusing = atomic_load_explicit(&store->refusing, memory_order_relaxed);
-    enum oms_status status = committer->first || refusing ? check_disk_sometimes(store) : OMS_OK;
-    if (!committer->first) {
-        if (refusing)
-            *wait_ms = DISK_RECHECK_MS;
+    enum oms_status status = committer->first || is_refusing(store) ? check_disk_sometimes(store) : OMS_OK;
+    if (is_refusing(store))
+        *wait_ms = DISK_RECHECK_MS; /* admission lets nobody through who would wake us */
+    if (!committer->first)
         return false;
-    }
     if (lags(store) && !store->closing) {
         *wait_ms = LAG_WAIT_MS;
         return false;
@@ -246,6 +249,6 @@ bool store_committer_step(struct rt_worker *worker, int64_t *wait_ms)
     }
     publish(store, &batch);
     acknowledge(store, &batch, OMS_OK);
-    rt_port_push(&store->materialiser.worker.port, batch.first, batch.last, batch.count);
+    rt_port_push(&store->workers->materialiser.port, batch.first, batch.last, batch.count);
     return committer->first != NULL || rt_mailbox_depth(&worker->port.mailbox) > 0;
 }

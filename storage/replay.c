@@ -41,7 +41,9 @@ static enum oms_status add_record(struct store_replay *replay, uint16_t partitio
     struct rt_address actor;
     struct oms_str copy = {replay->bytes.data + replay->bytes.len, value.len};
     oms_buf_append_str(&replay->bytes, value);
-    if (store_record_peek(copy, &actor) != OMS_OK || store_partition_of(actor.tenant) != partition)
+    /* Before it is grouped by an address that may be the damage. */
+    if (!store_record_intact(copy) || store_record_peek(copy, &actor) != OMS_OK ||
+        store_partition_of(actor.tenant) != partition)
         return oms_error_set(error, OMS_CORRUPT,
                              "partition %u commit %" PRIu64 ": the record does not decode", partition,
                              commit);

@@ -75,10 +75,22 @@ struct store_shard {
     _Atomic uint64_t failed_to; /* units after durable_to up to here are OMS_IO */
 };
 
+/* ---- the workers ---- */
+
+/*
+ * What the host knows of the store. A block of its own that is never freed: the uv host looks at the ports of
+ * its workers until its own destroy, which comes after store_close. A process has one store, so it is one
+ * small block.
+ */
+struct store_workers {
+    struct rt_worker committer, materialiser;
+    struct store *store;
+    struct store_workers *next; /* of all that were ever made */
+};
+
 /* ---- the committer ---- */
 
 struct store_committer {
-    struct rt_worker worker;
     struct rt_message *first, *last; /* taken from the port, oldest first */
     uint64_t next_lsn;
     uint64_t next_commit[OMS_PARTITIONS];
@@ -96,7 +108,6 @@ enum oms_status store_committer_check_disk(struct store *store);
 /* ---- the materialiser ---- */
 
 struct store_materialiser {
-    struct rt_worker worker;
     struct store_fold fold;
     struct store_unit *first, *last; /* not applied yet, oldest first, linked by home_next */
     uint64_t waiting;                /* of them */
@@ -121,6 +132,7 @@ struct store {
     struct rt_host *host;
     struct store_projector projector;
     struct store_config config; /* with defaults filled in */
+    struct store_workers *workers;
     struct store_committer committer;
     struct store_materialiser materialiser;
     struct store_shard *shards[OMS_SHARDS_MAX];

@@ -77,7 +77,7 @@ enum oms_status store_unit_end(struct store_unit *unit)
     return out->overflow ? OMS_LIMIT : OMS_OK;
 }
 
-static bool checksum_fits(struct oms_str value)
+bool store_record_intact(struct oms_str value)
 {
     if (value.len <= CRC_BYTES)
         return false;
@@ -159,7 +159,7 @@ enum oms_status store_record_decode(uint16_t partition, uint64_t commit, struct 
     memset(out, 0, sizeof(*out));
     out->partition = partition;
     out->commit = commit;
-    if (!checksum_fits(value))
+    if (!store_record_intact(value))
         return OMS_CORRUPT;
     struct oms_str fields = {value.data, value.len - CRC_BYTES};
     if (!read_head(fields, out))

@@ -59,6 +59,8 @@ struct store_record {
  */
 OMS_MUST_USE enum oms_status store_record_decode(uint16_t partition, uint64_t commit, struct oms_str value,
                                                  struct oms_arena *arena, struct store_record *out);
+/* Does the checksum fit? */
+bool store_record_intact(struct oms_str value);
 /* Only whose record it is, without checking the sum: for grouping before decoding. OMS_CORRUPT when it is
  * absent. */
 OMS_MUST_USE enum oms_status store_record_peek(struct oms_str value, struct rt_address *out);

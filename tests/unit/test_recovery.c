@@ -1,0 +1,296 @@
+/*
+ * Recovery: after a power cut at any moment, acknowledged units are there once, others once or not at all,
+ * and the derived families are what a straight run would have made.
+ */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "runtime/base/alloc.h"
+#include "runtime/base/limits.h"
+#include "runtime/base/log.h"
+#include "runtime/base/prng.h"
+#include "tests/unit/storage_toy.h"
+
+struct fixture {
+    struct store_memory *memory;
+    struct toy_world world;
+};
+
+static int set_up(void **state)
+{
+    struct fixture *f = oms_calloc(1, sizeof(*f));
+    f->memory = store_memory_create();
+    *state = f;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct fixture *f = *state;
+    store_memory_destroy(f->memory);
+    oms_free(f);
+    return 0;
+}
+
+static uint64_t verify(struct fixture *f)
+{
+    struct store_engine *engine = store_memory_open(f->memory);
+    uint64_t units = toy_verify(engine);
+    engine->ops->close(engine, true);
+    return units;
+}
+
+static struct store_recovery open_world(struct fixture *f, uint64_t seed)
+{
+    struct oms_error error = {0};
+    struct store_recovery recovery;
+    struct store_config config = {.window_ms = 5, .flush_interval_ms = 40};
+    if (toy_open(&f->world, f->memory, seed, &config, &recovery, &error) != OMS_OK)
+        fail_msg("%s", error.message);
+    return recovery;
+}
+
+/* Many lives of one store, each ended by a crash after a random number of steps, with all that was
+ * acknowledged. */
+static void test_kill_points(void **state)
+{
+    struct fixture *f = *state;
+    struct oms_prng prng;
+    uint64_t replayed = 0;
+    oms_prng_seed(&prng, 99);
+    for (uint64_t life = 1; life <= 150; life++) {
+        store_memory_faults(f->memory)->crash_keeps_writes = (unsigned)oms_prng_below(&prng, 4);
+        replayed += open_world(f, life).units_replayed;
+        toy_adopt(&f->world);
+        uint64_t bursts = oms_prng_below(&prng, 12);
+        for (uint64_t i = 0; i < bursts; i++) {
+            toy_submit(&f->world, (unsigned)oms_prng_below(&prng, TOY_SHARDS),
+                       (unsigned)oms_prng_below(&prng, 60), 0, UINT32_MAX);
+            rt_host_sim_run(f->world.host, oms_prng_below(&prng, 40), (int64_t)oms_prng_below(&prng, 60));
+        }
+        toy_crash(&f->world);
+        if (life % 10 == 0)
+            verify(f);
+    }
+    assert_true(replayed > 100);
+    open_world(f, 1000);
+    toy_adopt(&f->world);
+    toy_close(&f->world);
+    assert_true(verify(f) > 1000);
+}
+
+static void test_one_seed_one_trace(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t traces[3];
+    for (int i = 0; i < 3; i++) {
+        struct store_memory *memory = store_memory_create();
+        struct store_memory *kept = f->memory;
+        f->memory = memory;
+        memset(&f->world, 0, sizeof(f->world));
+        open_world(f, i == 2 ? 6 : 5);
+        for (unsigned shard = 0; shard < TOY_SHARDS; shard++)
+            toy_submit(&f->world, shard, 40, 0, UINT32_MAX);
+        toy_run(&f->world, 300);
+        traces[i] = rt_host_sim_trace(f->world.host);
+        toy_close(&f->world);
+        store_memory_destroy(memory);
+        f->memory = kept;
+    }
+    assert_true(traces[0] == traces[1]);
+    assert_true(traces[0] != traces[2]);
+}
+
+/* The derived families can be thrown away: they come back from the log, in windows. */
+static void test_everything_from_the_log(void **state)
+{
+    struct fixture *f = *state;
+    open_world(f, 1);
+    toy_submit(&f->world, 0, OMS_MATERIALISE_WINDOW_UNITS + 100, 1, 5);
+    toy_submit(&f->world, 0, 500, 2, 3);
+    toy_run(&f->world, 100);
+    toy_close(&f->world);
+    store_memory_drop_state(f->memory);
+    assert_int_equal(open_world(f, 2).units_replayed, OMS_MATERIALISE_WINDOW_UNITS + 600);
+    toy_adopt(&f->world);
+    toy_close(&f->world);
+    assert_int_equal(open_world(f, 3).units_replayed, 0);
+    toy_close(&f->world);
+    assert_int_equal(verify(f), OMS_MATERIALISE_WINDOW_UNITS + 600);
+}
+
+static void test_a_clean_stop_replays_nothing(void **state)
+{
+    struct fixture *f = *state;
+    open_world(f, 1);
+    toy_submit(&f->world, 0, 100, 1, 5);
+    toy_run(&f->world, 3);
+    toy_close(&f->world);
+    struct store_recovery recovery = open_world(f, 2);
+    assert_int_equal(recovery.units_replayed, 0);
+    assert_int_equal(recovery.bytes_replayed, 0);
+    toy_close(&f->world);
+}
+
+/* ---- what must not be served ---- */
+
+static void fill_log(struct fixture *f, unsigned count)
+{
+    open_world(f, 1);
+    toy_submit(&f->world, 0, count, 1, 5);
+    toy_run(&f->world, 100);
+    toy_close(&f->world);
+}
+
+static void expect_refusal(struct fixture *f, const char *says)
+{
+    struct oms_error error = {0};
+    assert_int_equal(toy_open(&f->world, f->memory, 1, NULL, NULL, &error), OMS_CORRUPT);
+    if (!strstr(error.message, says))
+        fail_msg("'%s' does not say '%s'", error.message, says);
+}
+
+static void test_corrupt_record(void **state)
+{
+    struct fixture *f = *state;
+    fill_log(f, 50);
+    assert_true(store_memory_corrupt(f->memory, store_partition_of(1), 33, 20));
+    store_memory_drop_state(f->memory);
+    expect_refusal(f, "commit 33");
+}
+
+static void test_lost_tail(void **state)
+{
+    struct fixture *f = *state;
+    fill_log(f, 50);
+    store_memory_truncate(f->memory, store_partition_of(1), 41);
+    expect_refusal(f, "acknowledged records are lost");
+    /* With derived families that were not further than that, it is only a shorter log. */
+    store_memory_drop_state(f->memory);
+    assert_int_equal(open_world(f, 2).units_replayed, 40);
+    toy_close(&f->world);
+    assert_int_equal(verify(f), 40);
+}
+
+static void append(struct fixture *f, uint64_t commit, uint32_t tenant, uint32_t version_from)
+{
+    struct store_engine *engine = store_memory_open(f->memory);
+    struct oms_buf record;
+    toy_record(&record, tenant, 5, version_from, 1);
+    struct store_append one = {store_partition_of(1), commit, oms_buf_str(&record)};
+    assert_int_equal(engine->ops->append(engine, &one, 1), OMS_OK);
+    oms_buf_fini(&record);
+    engine->ops->close(engine, true);
+}
+
+static void test_a_missing_commit(void **state)
+{
+    struct fixture *f = *state;
+    fill_log(f, 10);
+    append(f, 12, 1, 10);
+    expect_refusal(f, "commit 12 follows 10");
+}
+
+static void test_a_version_that_does_not_follow(void **state)
+{
+    struct fixture *f = *state;
+    fill_log(f, 10);
+    append(f, 11, 1, 17);
+    expect_refusal(f, "does not fold");
+    append(f, 11, 1, 10);
+    append(f, 12, 1, 10);
+    expect_refusal(f, "version 10 does not follow 11");
+}
+
+static void test_a_record_of_another_partition(void **state)
+{
+    struct fixture *f = *state;
+    fill_log(f, 10);
+    append(f, 11, 2, 0);
+    expect_refusal(f, "commit 11");
+}
+
+/* ---- on RocksDB, through the store ---- */
+
+static struct store_engine *open_rocksdb(const char *folder)
+{
+    struct store_engine *engine;
+    struct oms_error error = {0};
+    struct store_rocksdb_config config = {
+        .folder = folder, .cache_bytes = 8 << 20, .memtable_bytes = 4 << 20};
+    if (store_rocksdb_open(&config, &engine, &error) != OMS_OK)
+        fail_msg("%s", error.message);
+    return engine;
+}
+
+/* The log alone, as after a crash before the first flush; then opened, verified, opened again. */
+static void test_rocksdb_replays(void **state)
+{
+    char folder[] = "/tmp/liteoms-recovery-XXXXXX", command[64];
+    struct oms_error error = {0};
+    struct rt_host_sim_config sim = {.seed = 1, .shards = 1};
+    enum { UNITS = 20000 };
+    (void)state;
+    assert_non_null(mkdtemp(folder));
+    struct store_engine *engine = open_rocksdb(folder);
+    for (uint64_t i = 0; i < UNITS; i += 100) {
+        struct store_append records[100];
+        struct oms_buf values[100];
+        for (unsigned k = 0; k < 100; k++) {
+            toy_record(&values[k], 1, (i + k) % 1000, (uint32_t)((i + k) / 1000), (uint32_t)k);
+            records[k] = (struct store_append){store_partition_of(1), i + k + 1, oms_buf_str(&values[k])};
+        }
+        assert_int_equal(engine->ops->append(engine, records, 100), OMS_OK);
+        for (unsigned k = 0; k < 100; k++)
+            oms_buf_fini(&values[k]);
+    }
+    engine->ops->close(engine, false);
+    for (int life = 0; life < 3; life++) {
+        struct store_recovery recovery;
+        struct store *store;
+        engine = open_rocksdb(folder);
+        struct rt_host *host = rt_host_sim_create(&sim);
+        struct store_config config = {.engine = engine, .host = host, .projector = toy_projector()};
+        if (store_open(&config, &store, &recovery, &error) != OMS_OK)
+            fail_msg("%s", error.message);
+        assert_int_equal(recovery.units_replayed, life == 0 ? UNITS : 0);
+        uint32_t version;
+        uint64_t sum;
+        assert_int_equal(toy_read(engine, 1, 77, &version, &sum), OMS_OK);
+        assert_int_equal(version, 20);
+        assert_int_equal(sum, 20 * 77);
+        host->ops->stop(host);
+        store_close(store);
+        host->ops->destroy(host);
+    }
+    engine = open_rocksdb(folder);
+    assert_int_equal(toy_verify(engine), UNITS);
+    engine->ops->close(engine, false);
+    snprintf(command, sizeof(command), "rm -rf %s", folder);
+    assert_int_equal(system(command), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_kill_points, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_one_seed_one_trace, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_everything_from_the_log, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_clean_stop_replays_nothing, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_corrupt_record, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_lost_tail, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_missing_commit, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_version_that_does_not_follow, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_record_of_another_partition, set_up, tear_down),
+        cmocka_unit_test(test_rocksdb_replays),
+    };
+    oms_log_set_level(OMS_LOG_OFF);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
