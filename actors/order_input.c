@@ -51,7 +51,7 @@ static struct oms_str path_text(struct input_parse *parse, const struct path *pa
         if (step->index != NO_INDEX && len < sizeof text)
             len += (size_t)snprintf(text + len, sizeof text - len, ".%zu", step->index);
     }
-    return refusal_field(parse->refusals, "%s", text);
+    return len ? refusal_field(parse->refusals, "%s", text) : REFUSAL_NO_FIELD;
 }
 
 static bool invalid(struct input_parse *parse, const struct path *path, const char *expected)

@@ -169,6 +169,24 @@ static void write_part(const struct order_pack *pack, const struct order_pack_fi
     }
 }
 
+/* Three bits of stage, three of outcome, two flags: an order has several of these, mostly waiting. */
+static uint64_t pack_activity(const struct order_activity *activity)
+{
+    return (uint64_t)activity->stage | (uint64_t)activity->outcome << 3 | (uint64_t)activity->optional << 6 |
+           (uint64_t)activity->overdue << 7;
+}
+
+static bool unpack_activity(uint64_t number, struct order_activity *activity)
+{
+    unsigned stage = number & 7, outcome = number >> 3 & 7;
+
+    activity->stage = (enum order_stage)stage;
+    activity->outcome = (enum order_outcome)outcome;
+    activity->optional = number >> 6 & 1;
+    activity->overdue = number >> 7 & 1;
+    return number < 256 && stage < ORDER_STAGE_COUNT && outcome < ORDER_OUTCOME_COUNT;
+}
+
 void order_pack_write(const struct order_pack *pack, const struct order_pack_table *table, const void *object,
                       struct oms_buf *out)
 {
@@ -182,6 +200,12 @@ void order_pack_write(const struct order_pack *pack, const struct order_pack_tab
             break;
         case PACK_BOOL:
             write_u64(out, number, *(const bool *)place);
+            break;
+        case PACK_BOOL_NOT:
+            write_u64(out, number, !*(const bool *)place);
+            break;
+        case PACK_ACTIVITY:
+            oms_wire_put_u64(out, number, pack_activity(object));
             break;
         case PACK_U16:
             write_u64(out, number, *(const uint16_t *)place);
@@ -333,8 +357,11 @@ static bool read_number(const struct order_pack *pack, const struct order_pack_f
         return false;
     switch ((enum order_pack_kind)field->kind) {
     case PACK_BOOL:
+    case PACK_BOOL_NOT: /* turned at the end, where an absent one is true */
         *(bool *)place = wire->number != 0;
         return true;
+    case PACK_ACTIVITY:
+        return unpack_activity(wire->number, place);
     case PACK_U16:
         *(uint16_t *)place = (uint16_t)wire->number;
         return wire->number <= UINT16_MAX;
@@ -388,7 +415,8 @@ static enum oms_status read_field(const struct order_pack *pack, const struct or
     }
 }
 
-/* Adds what PACK_I64_FROM rows are counted from: an absent difference is none. */
+/* Adds what PACK_I64_FROM rows are counted from, where an absent difference is none, and turns PACK_BOOL_NOT.
+ */
 static void add_bases(const struct order_pack_table *table, void *object)
 {
     for (unsigned number = 1; number < table->count; number++) {
@@ -398,6 +426,10 @@ static void add_bases(const struct order_pack_table *table, void *object)
             int64_t value = sum(load_i64(object, field->offset), load_i64(object, field->aux));
 
             memcpy((char *)object + field->offset, &value, sizeof value);
+        } else if (field->kind == PACK_BOOL_NOT) {
+            bool *flag = (bool *)((char *)object + field->offset);
+
+            *flag = !*flag;
         }
     }
 }

@@ -20,6 +20,7 @@
 enum order_pack_kind {
     PACK_NONE = 0, /* a number that is not, or no longer, used */
     PACK_BOOL,
+    PACK_BOOL_NOT, /* usually true: stored when false; only in tables with has_from */
     PACK_U16,
     PACK_U32,
     PACK_U64,
@@ -28,6 +29,7 @@ enum order_pack_kind {
     PACK_I64_FROM, /* stored as the difference to the i64 at `aux` of the same structure */
     PACK_TIME,     /* i64; stored as the difference to the pack's base time; 0 is absent */
     PACK_ENUM,     /* below `aux` */
+    PACK_ACTIVITY, /* stage, outcome and flags of an order_activity as one number; offset 0 */
     PACK_TEXT,
     PACK_WORD,    /* text; common words as their number (order_words.c) */
     PACK_HASH,    /* oms_hash128; all zero is absent; the pack's own fingerprint as a 1 */
@@ -50,7 +52,7 @@ struct order_pack_table {
     size_t size;
     const struct order_pack_field *fields; /* index = field number; 0 is unused */
     unsigned count;                        /* one above the highest number */
-    bool has_from;                         /* some PACK_I64_FROM */
+    bool has_from;                         /* some PACK_I64_FROM or PACK_BOOL_NOT */
 };
 
 /* What a whole record shares. */
@@ -77,6 +79,7 @@ OMS_MUST_USE enum oms_status order_pack_read(const struct order_pack *pack,
     [number] = {kind, PACK_PLACE(type, member, bytes), 0, NULL}
 
 #define PACK_BOOL_AT(n, t, m)       PACK_FIELD(n, PACK_BOOL, t, m, 1)
+#define PACK_NOT_AT(n, t, m)        PACK_FIELD(n, PACK_BOOL_NOT, t, m, 1)
 #define PACK_U16_AT(n, t, m)        PACK_FIELD(n, PACK_U16, t, m, 2)
 #define PACK_U32_AT(n, t, m)        PACK_FIELD(n, PACK_U32, t, m, 4)
 #define PACK_U64_AT(n, t, m)        PACK_FIELD(n, PACK_U64, t, m, 8)

@@ -42,7 +42,7 @@ static PACK_TABLE(pack_package, struct order_package, package_rows);
 static const struct order_pack_field line_rows[] = {
     PACK_U32_AT(1, struct order_line, id),
     PACK_BOOL_AT(2, struct order_line, free_gift),
-    PACK_BOOL_AT(3, struct order_line, taxable),
+    PACK_NOT_AT(3, struct order_line, taxable),
     PACK_TEXT_AT(4, struct order_line, sku),
     PACK_TEXT_AT(5, struct order_line, name),
     PACK_WORD_AT(6, struct order_line, category),
@@ -180,22 +180,19 @@ static const struct order_pack_field refund_rows[] = {
 PACK_TABLE(order_pack_refund, struct order_refund, refund_rows);
 
 static const struct order_pack_field activity_rows[] = {
-    PACK_U32_AT(1, struct order_activity, step),
-    PACK_ENUM_AT(2, struct order_activity, stage, ORDER_STAGE_COUNT),
+    [1] = {PACK_ACTIVITY, 0, 0, NULL},
+    PACK_U32_AT(2, struct order_activity, step),
     PACK_I32_AT(3, struct order_activity, sequence),
-    PACK_BOOL_AT(4, struct order_activity, optional),
-    PACK_BOOL_AT(5, struct order_activity, overdue),
-    PACK_WORD_AT(6, struct order_activity, step_name),
-    PACK_WORD_AT(7, struct order_activity, activity_status),
-    PACK_ENUM_AT(8, struct order_activity, outcome, ORDER_OUTCOME_COUNT),
-    PACK_TEXT_AT(9, struct order_activity, reviewer),
-    PACK_TEXT_AT(10, struct order_activity, comments),
-    PACK_TEXT_AT(11, struct order_activity, user_input),
-    PACK_ACTOR_AT(12, struct order_activity, actor),
-    PACK_TIME_AT(13, struct order_activity, started_at),
-    PACK_TIME_AT(14, struct order_activity, due_at),
-    PACK_I64_AT(15, struct order_activity, due_left_ms),
-    PACK_TIME_AT(16, struct order_activity, finished_at),
+    PACK_WORD_AT(4, struct order_activity, step_name),
+    PACK_WORD_AT(5, struct order_activity, activity_status),
+    PACK_TEXT_AT(6, struct order_activity, reviewer),
+    PACK_TEXT_AT(7, struct order_activity, comments),
+    PACK_TEXT_AT(8, struct order_activity, user_input),
+    PACK_ACTOR_AT(9, struct order_activity, actor),
+    PACK_TIME_AT(10, struct order_activity, started_at),
+    PACK_TIME_AT(11, struct order_activity, due_at),
+    PACK_I64_AT(12, struct order_activity, due_left_ms),
+    PACK_TIME_AT(13, struct order_activity, finished_at),
 };
 PACK_TABLE(order_pack_activity, struct order_activity, activity_rows);
 

@@ -78,19 +78,18 @@ static void put_hash(struct oms_buf *out, unsigned field, struct oms_hash128 has
     oms_wire_put_bytes(out, field, bytes, sizeof bytes);
 }
 
+/* A canonical id has its 16 bytes and nothing else to say: capitals only. */
 static void put_id(struct oms_buf *out, struct oms_str text)
 {
     unsigned char id[IDS_ORDER_SIZE];
-    char again[IDS_ORDER_TEXT + 1];
+    bool canonical = ids_order_parse(text, id) == OMS_OK;
 
-    if (ids_order_parse(text, id) == OMS_OK) {
-        ids_order_text(id, again);
-        if (oms_str_eq(text, oms_str_make(again, IDS_ORDER_TEXT))) {
-            oms_wire_put_bytes(out, STATE_ID, id, sizeof id);
-            return;
-        }
-    }
-    oms_wire_put_str(out, STATE_ID_TEXT, text);
+    for (size_t i = 0; canonical && i < text.len; i++)
+        canonical = text.data[i] < 'a';
+    if (canonical)
+        oms_wire_put_bytes(out, STATE_ID, id, sizeof id);
+    else
+        oms_wire_put_str(out, STATE_ID_TEXT, text);
 }
 
 void order_freeze(const struct order *order, struct oms_buf *out)
