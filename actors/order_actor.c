@@ -153,17 +153,44 @@ static void load_run(struct store_read *read, struct store_engine *engine, struc
         engine->ops->view_get(view, STORE_STATE, oms_str_make(key, sizeof(key)), &load->bytes);
 }
 
+/* The read never ran (its pool is full, the host stops, the store has failed): the next message tries again. */
+static void load_refused(struct actors_shard *as, struct order_instance *oa, struct rt_message *waiting,
+                         enum oms_status status)
+{
+    oa->residence = ORDER_UNLOADED;
+    if (waiting->kind == ORDER_MESSAGE_CALL)
+        OMS_CONTAINER_OF(waiting, struct order_call, message)->result =
+            status == OMS_IO ? ORDER_CALL_FAULT : ORDER_CALL_BUSY;
+    rt_return(as->shard, waiting);
+}
+
 static void load_returned(struct rt_shard *shard, struct rt_message *message)
 {
     struct order_load *load = OMS_CONTAINER_OF(message, struct order_load, read.job.message);
     struct actors_shard *as = actors_shard_of(shard);
     struct order_instance *oa = (struct order_instance *)rt_actor_find(shard, &load->address);
     OMS_ASSERT(oa && oa->residence == ORDER_LOADING);
-    load_settled(as, oa, message->status == OMS_OK ? load->status : message->status, oms_buf_str(&load->bytes));
     rt_actor_resume(shard, &oa->base);
-    dispatch(as, oa, load->waiting);
+    if (message->status == OMS_OK) {
+        load_settled(as, oa, load->status, oms_buf_str(&load->bytes));
+        dispatch(as, oa, load->waiting);
+    } else {
+        load_refused(as, oa, load->waiting, message->status);
+    }
     oms_buf_fini(&load->bytes);
     oms_free(load);
+}
+
+bool order_actor_discard(struct rt_message *message)
+{
+    if (message->on_return != load_returned)
+        return false;
+    struct order_load *load = OMS_CONTAINER_OF(message, struct order_load, read.job.message);
+    if (load->waiting->kind == ORDER_MESSAGE_TIMER)
+        (void)order_timers_discard(load->waiting);
+    oms_buf_fini(&load->bytes);
+    oms_free(load);
+    return true;
 }
 
 /* Loads the state; true when it is there now, false when `message` waits for the read pool. */

@@ -75,6 +75,17 @@ static void poll_returned(struct rt_shard *shard, struct rt_message *message)
     oms_free(poll);
 }
 
+bool order_timers_discard(struct rt_message *message)
+{
+    if (message->on_return == due_returned)
+        oms_free(OMS_CONTAINER_OF(message, struct order_timer_message, message));
+    else if (message->on_return == poll_returned)
+        oms_free(OMS_CONTAINER_OF(message, struct timer_poll, read.job.message));
+    else
+        return false;
+    return true;
+}
+
 static void poll_fire(struct rt_shard *shard, struct rt_timer *timer)
 {
     struct actors_shard *as = OMS_CONTAINER_OF(timer, struct actors_shard, timer_poll);

@@ -187,7 +187,7 @@ static void receive(struct rt_shard *shard, struct rt_actor *actor, struct rt_me
         return;
     }
     message->to.tenant = number;
-    rt_send(shard, message);
+    rt_forward(shard, message);
 }
 
 static struct rt_actor *activate(struct rt_shard *shard, const struct rt_address *address)
