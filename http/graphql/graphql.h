@@ -202,8 +202,9 @@ enum gql_outcome gql_execute_meta(const struct gql_request *request, size_t inde
                                   struct gql_errors *errors);
 
 /*
- * The root field failed before it had a value (its data could not be reached): adds the error with the field's
- * place and path. Appends null, or appends nothing and returns GQL_ROOT_NULL when the field's type allows no null.
+ * The root field failed before it had a value (its data could not be reached): adds the error with the
+ * field's place and path. Appends null, or appends nothing and returns GQL_ROOT_NULL when the field's type
+ * allows no null.
  */
 enum gql_outcome gql_execute_failed(const struct gql_request *request, size_t index, const char *code,
                                     const char *message, struct oms_buf *out, struct gql_errors *errors);
@@ -222,7 +223,8 @@ void gql_respond(const struct gql_request *request, const struct gql_root_result
  */
 
 void *gql_exec_host(const struct gql_exec *x);
-/* Scratch memory: the arena of the errors given to gql_execute, so it lives at least as long as the execution. */
+/* Scratch memory: the arena of the errors given to gql_execute, so it lives at least as long as the
+ * execution. */
 struct oms_arena *gql_exec_arena(struct gql_exec *x);
 /* The current field's coerced argument, NULL when absent (null given is a NULL kind value). */
 const struct oms_value *gql_arg(const struct gql_exec *x, const char *name);

@@ -93,7 +93,8 @@ static void gql_check_interface(struct gql_checker *c, const struct gql_type *ty
                                 const struct gql_type *interface)
 {
     for (uint32_t i = 0; i < interface->interface_count; i++) {
-        if (!gql_is_subtype(type, interface->interfaces[i]))
+        /* A type is no interface of itself, so this refuses cycles as well. */
+        if (interface->interfaces[i] == type || !gql_is_subtype(type, interface->interfaces[i]))
             GQL_CHECK_ERROR(c, type->at, "\"%.*s\" must implement \"%.*s\" too, since \"%.*s\" does.",
                             GQL_NAME(type->name), GQL_NAME(interface->interfaces[i]->name),
                             GQL_NAME(interface->name));

@@ -18,7 +18,7 @@
 
 #define GQL_MERGE_VISITS_MAX 200000
 
-enum gql_question { GQL_ASK_SHAPE = 1, GQL_ASK_STRICT = 2, GQL_ASK_BOTH = 3 };
+enum gql_question { GQL_ASK_NOTHING = 0, GQL_ASK_SHAPE = 1, GQL_ASK_STRICT = 2, GQL_ASK_BOTH = 3 };
 
 struct gql_merge_item {
     struct gql_merge_item *next; /* in the queue */
@@ -262,37 +262,60 @@ static uint32_t gql_merge_parents(struct gql_merger *m, const struct gql_merge_g
     return count;
 }
 
+/* Asks about the sub-selections of fields that meet on one object. */
+static void gql_merge_group_strict(struct gql_merger *m, const struct gql_merge_group *group,
+                                   const struct gql_set **sets)
+{
+    const struct gql_type **parents;
+    uint32_t count = gql_merge_parents(m, group, &parents);
+
+    if (count == 0)
+        gql_merge_ask(m, GQL_ASK_STRICT, sets, gql_merge_strict(m, group, NULL, sets));
+    for (uint32_t i = 0; i < count; i++)
+        gql_merge_ask(m, GQL_ASK_STRICT, sets, gql_merge_strict(m, group, parents[i], sets));
+}
+
+static bool gql_merge_one_object(const struct gql_merge_group *group)
+{
+    const struct gql_type *object = NULL;
+
+    for (const struct gql_merge_field *f = group->fields; f; f = f->next) {
+        if (f->s->parent->kind != GQL_KIND_OBJECT)
+            continue;
+        if (object && object != f->s->parent)
+            return false;
+        object = f->s->parent;
+    }
+    return true;
+}
+
 static void gql_merge_group_check(struct gql_merger *m, const struct gql_merge_group *group,
                                   enum gql_question question)
 {
-    const struct gql_type **parents;
     const struct gql_set **sets;
-    uint32_t count = 0, parent_count;
+    uint32_t count = 0;
+    size_t errors = m->v->errors->count;
 
     for (const struct gql_merge_field *f = group->fields; f; f = f->next)
         count++;
     sets = GQL_ARRAY(&m->work, const struct gql_set *, count);
-    if (question & GQL_ASK_SHAPE)
-        gql_merge_shapes(m, group);
-    parent_count = gql_merge_parents(m, group, &parents);
-    if (question == GQL_ASK_BOTH && parent_count <= 1) {
+    if (question == GQL_ASK_BOTH && gql_merge_one_object(group)) {
         gql_merge_ask(m, GQL_ASK_BOTH, sets, gql_merge_strict(m, group, NULL, sets));
-        return;
+        question = GQL_ASK_NOTHING;
     }
-    if (question & GQL_ASK_SHAPE) {
-        count = 0;
-        for (const struct gql_merge_field *f = group->fields; f; f = f->next) {
-            if (f->s->set)
-                sets[count++] = f->s->set;
-        }
-        gql_merge_ask(m, GQL_ASK_SHAPE, sets, count);
-    }
-    if (!(question & GQL_ASK_STRICT))
+    if (question & GQL_ASK_STRICT)
+        gql_merge_group_strict(m, group, sets);
+    if (m->v->errors->count > errors || question == GQL_ASK_STRICT)
+        return; /* one reason is enough */
+    gql_merge_shapes(m, group);
+    if (!(question & GQL_ASK_SHAPE))
         return;
-    if (parent_count == 0)
-        gql_merge_ask(m, GQL_ASK_STRICT, sets, gql_merge_strict(m, group, NULL, sets));
-    for (uint32_t i = 0; i < parent_count; i++)
-        gql_merge_ask(m, GQL_ASK_STRICT, sets, gql_merge_strict(m, group, parents[i], sets));
+    count = 0;
+    for (const struct gql_merge_field *f = group->fields; f; f = f->next) {
+        if (f->s->set)
+            sets[count++] = f->s->set;
+    }
+    gql_merge_ask(m, GQL_ASK_SHAPE, sets, count);
 }
 
 static void gql_merge_check(struct gql_merger *m, const struct gql_merge_item *item)

@@ -1,5 +1,5 @@
 /* The shop: schema, data, resolvers, and a driver that runs a request as a host would. */
-#include "graphql_fixture.h"
+#include "tests/unit/graphql_fixture.h"
 
 #include <stdio.h>
 
@@ -90,6 +90,16 @@ static const struct thing *const things[] = {&book_a, &toy_car, &book_b};
 static const struct thing *const spares[] = {&toy_nameless, NULL, &book_a};
 static const struct thing *const all[] = {&shelf, &book_a, NULL, &toy_car, &lost};
 static const struct thing *const shelves[] = {&shelf, &shelf};
+
+const void *gqf_toy(void)
+{
+    return &toy_car;
+}
+
+const void *gqf_shelf(void)
+{
+    return &shelf;
+}
 
 static struct gqf *fixture(const struct gql_exec *x)
 {

@@ -32,6 +32,9 @@ const char *gqf_run(struct gqf *f, const char *document, const char *variables, 
 /* The same for any schema and any bytes; used by the fuzzer too. */
 void gqf_run_bytes(struct gqf *f, struct oms_str document, struct oms_str variables,
                    struct oms_str operation);
+/* Values for gql_execute: a toy with a next one, and a shelf. */
+const void *gqf_toy(void);
+const void *gqf_shelf(void);
 /* Executes a bound request. */
 void gqf_execute(struct gqf *f, const struct gql_request *request, struct gql_errors *errors);
 /* The error messages of preparing `document`, joined by '\n'; "" when it is valid. Lives until the next call.
