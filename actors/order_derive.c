@@ -41,8 +41,8 @@ static void derive_payment(struct order *order)
 
 /*
  * Owed back: what was captured less what went or is going back, above what the merchant may keep. That is
- * nothing of a cancelled order, else the final amount less the value of goods that came back plus the
- * restocking fees kept.
+ * nothing of a cancelled order, else the final amount less the value of goods that came back and the shipping
+ * given back, plus the restocking fees kept.
  */
 static void derive_refund_due(struct order *order)
 {
@@ -54,7 +54,7 @@ static void derive_refund_due(struct order *order)
             kept -= order->returns[i].value;
         for (size_t i = 0; i < order->refund_count; i++)
             if (order->refunds[i].status != ORDER_REFUND_FAILED)
-                kept += order->refunds[i].fee;
+                kept += order->refunds[i].fee - order->refunds[i].shipping;
     }
     due = order->paid - order->refunded - order->refund_reserved - (kept > 0 ? kept : 0);
     order->refund_due = due > 0 ? due : 0;

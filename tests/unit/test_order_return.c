@@ -249,20 +249,35 @@ static void test_restocking_fee(void **state)
     lab_workflow(&lab, "{\"steps\":[],\"defaults\":{\"restocking_fee_percent\":\"12.5\"}}");
     deliver_discounted();
     come_back(1, 3);
+    assert_int_equal(lab.order->refund_due, 2000);
     command.refund.return_id = 1;
-    command.refund.refund_shipping = true;
     command.refund.status = ORDER_REFUND_SUCCEEDED;
     assert_int_equal(lab_run(&lab, &command), REFUSAL_NONE);
     assert_int_equal(lab.order->refunds[0].goods, 2000);
     assert_int_equal(lab.order->refunds[0].fee, 250);
-    assert_int_equal(lab.order->refunds[0].shipping, 400);
-    assert_int_equal(lab.order->refunds[0].amount, 2150);
+    assert_int_equal(lab.order->refunds[0].amount, 1750);
     assert_int_equal(lab.order->refund_due, 0); /* the fee is kept */
     assert_int_equal(lab.order->returns[0].status, ORDER_RETURN_CLOSED);
-    command.refund.return_id = 0;
-    command.refund.reason = OMS_STR("again");
-    assert_int_equal(lab_run(&lab, &command), REFUSAL_REFUND_EXCEEDED); /* shipping goes back once */
+}
+
+static void test_shipping_goes_back_once(void **state)
+{
+    struct order_command command = lab_command(ORDER_COMMAND_PROCESS_REFUND);
+
+    (void)state;
+    deliver_discounted();
+    come_back(1, 3);
+    command.refund.refund_shipping = true;
+    command.refund.reason = OMS_STR("late");
+    assert_int_equal(lab_run(&lab, &command), REFUSAL_NONE);
+    assert_int_equal(lab.order->refunds[0].amount, 400);
+    assert_int_equal(lab.order->refund_due, 2000); /* the goods are owed all the same */
+    assert_int_equal(lab_run(&lab, &command), REFUSAL_REFUND_EXCEEDED);
     assert_string_equal(lab_field(&lab), "refundShipping");
+    command.refund.refund_shipping = false;
+    command.refund.return_id = 1;
+    assert_int_equal(lab_run(&lab, &command), REFUSAL_NONE);
+    assert_int_equal(lab.order->refund_due, 0);
 }
 
 static void test_max_refund_amount(void **state)
@@ -320,6 +335,7 @@ int main(void)
         T(test_amounts_need_a_reason),
         T(test_a_return_settles_in_parts),
         T(test_restocking_fee),
+        T(test_shipping_goes_back_once),
         T(test_max_refund_amount),
         T(test_refund_of_a_cancelled_order),
         T(test_unpaid_returns_refund_nothing),
