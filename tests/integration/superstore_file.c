@@ -78,24 +78,29 @@ long superstore_write(FILE *out, unsigned orders, uint64_t seed)
     unsigned rows = 0;
 
     oms_prng_seed(&prng, seed);
-    fputs("\xEF\xBB\xBFRow ID,Order ID,Order Date,Ship Date,Ship Mode,Customer ID,Customer Name,Segment,Country,City,"
-          "State,Postal Code,Region,Product ID,Category,Sub-Category,Product Name,Sales,Quantity,Discount,Profit\r\n",
+    fputs("\xEF\xBB\xBFRow ID,Order ID,Order Date,Ship Date,Ship Mode,Customer ID,Customer "
+          "Name,Segment,Country,City,"
+          "State,Postal Code,Region,Product ID,Category,Sub-Category,Product "
+          "Name,Sales,Quantity,Discount,Profit\r\n",
           out);
     for (unsigned i = 0; i < orders; i++) {
         char *part = NULL;
         size_t size = 0;
         FILE *memory = open_memstream(&part, &size);
-        unsigned year = 2015 + (unsigned)oms_prng_below(&prng, 4), month = 1 + (unsigned)oms_prng_below(&prng, 12);
-        unsigned day = 1 + (unsigned)oms_prng_below(&prng, 24), customer = (unsigned)oms_prng_below(&prng, 500);
+        unsigned year = 2015 + (unsigned)oms_prng_below(&prng, 4),
+                 month = 1 + (unsigned)oms_prng_below(&prng, 12);
+        unsigned day = 1 + (unsigned)oms_prng_below(&prng, 24),
+                 customer = (unsigned)oms_prng_below(&prng, 500);
         OMS_ASSERT(memory);
-        fprintf(memory, "CA-%u-%06u,%u/%u/%u,%u/%u/%u,%s,CX-%05u,", year, i, month, day, year, month, day + 4, year,
-                pick(&prng, modes, OMS_COUNT_OF(modes)), customer);
+        fprintf(memory, "CA-%u-%06u,%u/%u/%u,%u/%u/%u,%s,CX-%05u,", year, i, month, day, year, month, day + 4,
+                year, pick(&prng, modes, OMS_COUNT_OF(modes)), customer);
         put_text(memory, names[customer % OMS_COUNT_OF(names)]);
         fprintf(memory, "%s,United States,Burlington,Vermont,", segments[customer % OMS_COUNT_OF(segments)]);
         if (i % 50 == 49)
             fputs(",East,", memory); /* no postal code */
         else
-            fprintf(memory, "%u,East,", 5400 + (unsigned)oms_prng_below(&prng, 90000)); /* some lack a leading zero */
+            fprintf(memory, "%u,East,",
+                    5400 + (unsigned)oms_prng_below(&prng, 90000)); /* some lack a leading zero */
         OMS_ASSERT(fclose(memory) == 0);
         for (uint64_t lines = 1 + oms_prng_below(&prng, 5); lines > 0; lines--)
             put_row(out, &prng, ++rows, part);

@@ -1,7 +1,7 @@
 /*
- * Writes a small file of the shape of the superstore sales report: a byte order mark, CRLF, quoted commas, US dates,
- * several rows to an order, rows without a postal code, prices that are whole cents after undoing the discount.
- * One seed, one file.
+ * Writes a small file of the shape of the superstore sales report: a byte order mark, CRLF, quoted commas, US
+ * dates, several rows to an order, rows without a postal code, prices that are whole cents after undoing the
+ * discount. One seed, one file.
  */
 #ifndef SUPERSTORE_FILE_H
 #define SUPERSTORE_FILE_H

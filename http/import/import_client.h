@@ -1,0 +1,70 @@
+/*
+ * The client that places orders on a running server: createOrder by libcurl, many in flight at once, over
+ * HTTP/2, or over HTTP/1.1 where the libcurl is too old for it (see import_client.c).
+ *
+ * A request that may have been lost - no connection, a timeout, 429, 502 to 504, BUSY, OUTCOME_UNKNOWN - is
+ * sent again after a growing, jittered pause, or the server's Retry-After: the external reference makes it
+ * safe. One thread uses a client.
+ */
+#ifndef IMPORT_CLIENT_H
+#define IMPORT_CLIENT_H
+
+#include <stdint.h>
+
+#include "runtime/base/str.h"
+
+#define IMPORT_IN_FLIGHT_DEFAULT 64
+#define IMPORT_IN_FLIGHT_MAX     256
+
+struct import_client;
+
+struct import_client_config {
+    const char *url;     /* "https://oms.example.com"; "/graphql" is added to one without a path */
+    const char *token;   /* bearer token */
+    const char *tenant;  /* X-Tenant-Id, or NULL */
+    const char *ca_file; /* PEM to trust instead of the system's, or NULL */
+    unsigned in_flight;  /* at most IMPORT_IN_FLIGHT_MAX; 0: IMPORT_IN_FLIGHT_DEFAULT */
+    unsigned retry_s;    /* an order that found no answer for so long ends the import; 0: 60 */
+};
+
+enum import_outcome {
+    IMPORT_CREATED,
+    IMPORT_EXISTING,       /* the same order is there */
+    IMPORT_EXISTING_OTHER, /* one with this reference and other content is there (CONFLICT) */
+    IMPORT_REFUSED,
+};
+
+/* Texts are valid during the callback; absent where there is none. */
+struct import_answer {
+    enum import_outcome outcome;
+    struct oms_str order_id;
+    struct oms_str code, field, message; /* of the first user error */
+};
+
+struct import_client_sink {
+    void *context;
+    void (*answered)(void *context, void *job, const struct import_answer *answer);
+    /* From import_client_destroy, for each order that has no answer. */
+    void (*abandoned)(void *context, void *job);
+};
+
+/* The configuration's texts are copied. OMS_INVALID with a message for a URL that is none. */
+OMS_MUST_USE enum oms_status import_client_create(const struct import_client_config *config,
+                                                  const struct import_client_sink *sink,
+                                                  struct import_client **out, struct oms_error *error);
+void import_client_destroy(struct import_client *client);
+/* How many more orders may be submitted now. */
+unsigned import_client_room(const struct import_client *client);
+unsigned import_client_in_flight(const struct import_client *client);
+/* How often something was sent again. */
+uint64_t import_client_retries(const struct import_client *client);
+/* Sends createOrder with this input (JSON, copied). There must be room. `job` comes back with the answer. */
+void import_client_submit(struct import_client *client, struct oms_str input, void *job);
+/*
+ * Moves bytes and delivers answers; waits up to `wait_ms` for something to happen. OMS_DENIED: the server
+ * does not accept the token; OMS_IO: it cannot be reached or is no LiteOMS. Both are final, with a message.
+ */
+OMS_MUST_USE enum oms_status import_client_step(struct import_client *client, int wait_ms,
+                                                struct oms_error *error);
+
+#endif
