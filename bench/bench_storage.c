@@ -390,6 +390,58 @@ static void bench_fold(void)
     engine->ops->close(engine, true);
 }
 
+/* ---- open ---- */
+
+static void open_once(const char *what)
+{
+    struct store_projector projector = {.project = project_order};
+    struct rt_host_uv_config uv = {.shards = 1};
+    struct store_recovery recovery;
+    struct oms_error error;
+    struct rt_host *host;
+    struct store *store;
+    if (rt_host_uv_create(&uv, &host, &error) != OMS_OK)
+        abort();
+    uint64_t begin = now_ns();
+    struct store_config config = {.engine = open_engine(), .host = host, .projector = projector};
+    uint64_t opened = now_ns();
+    if (store_open(&config, &store, &recovery, &error) != OMS_OK)
+        abort();
+    printf("open    %-8s engine %6.0f ms, store %6.0f ms, %" PRIu64 " units replayed\n", what,
+           (double)(opened - begin) / 1e6, (double)(now_ns() - opened) / 1e6, recovery.units_replayed);
+    host->ops->stop(host);
+    store_close(store);
+    host->ops->destroy(host);
+}
+
+/* A log of new orders without anything derived, as after a crash that lost all; then the same after a clean
+ * stop. */
+static void bench_open(void)
+{
+    enum { BATCH = 1000 };
+    struct store_append appends[BATCH];
+    struct store_unit *units = oms_calloc(BATCH, sizeof(*units));
+    remove_folder();
+    struct store_engine *engine = open_engine();
+    for (unsigned i = 0; i < BATCH; i++)
+        oms_buf_init(&units[i].record, OMS_UNIT_BYTES_MAX);
+    for (uint64_t done = 0; done < units_wanted; done += BATCH) {
+        for (unsigned i = 0; i < BATCH; i++) {
+            fill_unit(&units[i], done + i, 0);
+            appends[i] =
+                (struct store_append){store_partition_of(1), done + i + 1, oms_buf_str(&units[i].record)};
+        }
+        if (engine->ops->append(engine, appends, BATCH) != OMS_OK)
+            abort();
+    }
+    for (unsigned i = 0; i < BATCH; i++)
+        oms_buf_fini(&units[i].record);
+    oms_free(units);
+    engine->ops->close(engine, false);
+    open_once("crashed");
+    open_once("clean");
+}
+
 int main(int argc, char **argv)
 {
     for (int i = 1; i + 1 < argc; i += 2) {
@@ -413,6 +465,8 @@ int main(int argc, char **argv)
         bench_fold();
     if (wanted("all"))
         bench_all(1024);
+    if (wanted("open"))
+        bench_open();
     remove_folder();
     return 0;
 }
