@@ -4,8 +4,8 @@
  * Every shard has an h2o context, a listening socket and its own connections on its own loop; the
  * configuration and the TLS context are shared and immutable. Three rules of h2o shape this file:
  *
- * - A request can be disposed at any moment before its answer. So the exchange holds the request by a token
- * in the request's pool, whose disposer cuts the two apart; and all text that a handler may keep is copied to
+ * - A request can be disposed at any moment before its answer. So the request knows its exchange and the
+ * exchange its request, and the disposal cuts the two apart; all text that a handler may keep is copied to
  * the exchange's arena. An exchange lives until it is answered and its request disposed, whichever comes
  * last: the answer's bytes are sent from its buffer without another copy.
  * - h2o buffers bodies, limits no resets and lets streams stall. So a timer samples every connection
@@ -90,11 +90,6 @@ struct slot {
     struct slot *prev, *next;      /* of the connection's unsent answers; `next` also of the free list */
     uint64_t answered_ns;          /* 0: not yet */
     char peer[64];
-};
-
-/* Lives in the request's pool; its disposal is how we learn that the request is gone. */
-struct token {
-    struct slot *slot;
 };
 
 struct ids {
@@ -225,10 +220,22 @@ static void unsent_remove(struct connection *connection, struct slot *slot)
     slot->prev = slot->next = NULL;
 }
 
-/* h2o: the request is being disposed, answered or not. */
-static void on_request_disposed(void *data)
+/*
+ * Where a request keeps its exchange: in its environment, which nothing else here uses. A disposer in its
+ * pool would do as well, but costs a malloc of its own per request.
+ */
+static void **slot_in(h2o_req_t *req)
 {
-    struct slot *slot = ((struct token *)data)->slot;
+    return (void **)&h2o_req_getenv(req, "exchange", 8, 1)->base;
+}
+
+/* h2o calls the loggers of a path once per request, when it is disposed, answered or not: from now on it is
+ * gone. */
+static void on_request_disposed(h2o_logger_t *logger, h2o_req_t *req)
+{
+    (void)logger;
+    struct slot *slot = *slot_in(req);
+    OMS_ASSERT(slot && slot->req == req);
     struct connection *connection = slot->connection;
     slot->req = NULL;
     slot->connection = NULL;
@@ -421,8 +428,7 @@ static int on_req(h2o_handler_t *handler, h2o_req_t *req)
     slot->connection = connection;
     connection->slots++;
     connection->sample.in_flight++;
-    struct token *token = h2o_mem_alloc_shared(&req->pool, sizeof(*token), on_request_disposed);
-    token->slot = slot;
+    *slot_in(req) = slot;
 
     exchange->gone = false;
     exchange->cors_count = 0;
@@ -889,6 +895,7 @@ static void set_up_h2o(struct http_server *server)
     struct h2o_entry *entry = (struct h2o_entry *)h2o_create_handler(path, sizeof(*entry));
     entry->super.on_req = on_req;
     entry->server = server;
+    h2o_create_logger(path, sizeof(h2o_logger_t))->log_access = on_request_disposed;
     path->error_log.emit_request_errors = 0;
     host->fallback_path.error_log.emit_request_errors = 0;
     h2o_create_filter(&host->fallback_path, sizeof(h2o_filter_t))->on_setup_ostream = on_error_response;
