@@ -70,22 +70,35 @@ static void gql_map_grow(struct gql_map *map)
     }
 }
 
+static void *gql_map_add_small(struct gql_map *map, struct oms_str name, void *value)
+{
+    for (size_t i = 0; i < map->count; i++) {
+        if (oms_str_eq(map->entries[i].name, name))
+            return map->entries[i].value;
+    }
+    if (map->count == map->cap)
+        gql_map_grow(map);
+    if (!gql_map_is_small(map))
+        return gql_map_add(map, name, value);
+    map->entries[map->count++] = (struct gql_map_entry){name, 0, value};
+    return NULL;
+}
+
 void *gql_map_add(struct gql_map *map, struct oms_str name, void *value)
 {
-    void *there = gql_map_get(map, name);
+    struct gql_map_entry *entry;
     uint64_t hash;
 
     OMS_ASSERT(value);
-    if (there)
-        return there;
-    if (map->cap == 0 || (gql_map_is_small(map) ? map->count == map->cap : map->count * 2 >= map->cap))
+    if (gql_map_is_small(map))
+        return gql_map_add_small(map, name, value);
+    if (map->count * 2 >= map->cap)
         gql_map_grow(map);
-    if (gql_map_is_small(map)) {
-        map->entries[map->count++] = (struct gql_map_entry){name, 0, value};
-        return NULL;
-    }
     hash = gql_map_hash(map, name);
-    *gql_map_probe(map, name, hash) = (struct gql_map_entry){name, hash, value};
+    entry = gql_map_probe(map, name, hash);
+    if (entry->value)
+        return entry->value;
+    *entry = (struct gql_map_entry){name, hash, value};
     map->count++;
     return NULL;
 }

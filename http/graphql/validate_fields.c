@@ -33,8 +33,10 @@ static void gql_validate_field(struct gql_validator *v, struct gql_selection *s,
         gql_unknown_field(v, s, parent);
         return;
     }
-    snprintf(what, sizeof(what), "field \"%.*s.%.*s\"", GQL_NAME(parent->name), GQL_NAME(s->name));
-    gql_validate_args(v, s->field->args, s->field->arg_count, s->args, s->at, what);
+    if (s->args || s->field->arg_count > 0) { /* most fields have none: spare them the formatting */
+        snprintf(what, sizeof(what), "field \"%.*s.%.*s\"", GQL_NAME(parent->name), GQL_NAME(s->name));
+        gql_validate_args(v, s->field->args, s->field->arg_count, s->args, s->at, what);
+    }
     type = s->field->type->named;
     if (!gql_is_composite(type) && s->set)
         GQL_VALIDATE_ERROR(v, s->set->at, "Field \"%.*s\" of type \"%s\" has no fields to select.",

@@ -13,8 +13,10 @@ static bool gql_is_introspection_list(const struct gql_selection *s)
 {
     static const char *const names[] = {"fields", "interfaces", "possibleTypes", "inputFields"};
 
+    if (!s->parent || !s->parent->builtin)
+        return false;
     for (size_t i = 0; i < OMS_COUNT_OF(names); i++) {
-        if (s->parent && s->parent->builtin && oms_str_eq_c(s->name, names[i]))
+        if (oms_str_eq_c(s->name, names[i]))
             return true;
     }
     return false;
