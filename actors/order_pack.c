@@ -38,26 +38,54 @@ static bool same_text(struct oms_str a, struct oms_str b)
 
 /* ---- writing ---- */
 
-static void write_i64(struct oms_buf *out, unsigned number, int64_t value)
+#define NUMBER_BYTES_MAX 12 /* a tag below 128 and a varint */
+
+/* oms_wire_put_u64 for a field below 64, whose tag takes one byte. */
+static inline void put_u64(struct oms_buf *out, unsigned number, uint64_t value)
 {
-    if (value)
-        oms_wire_put_i64(out, number, value);
+    unsigned char *to;
+
+    if (__builtin_expect(number >= 64 || out->cap - out->len < NUMBER_BYTES_MAX, 0)) {
+        oms_wire_put_u64(out, number, value);
+        return;
+    }
+    to = (unsigned char *)out->data + out->len;
+    *to++ = (unsigned char)(number << 1);
+    for (; value >= 0x80; value >>= 7)
+        *to++ = (unsigned char)(value | 0x80);
+    *to++ = (unsigned char)value;
+    out->len = (size_t)((char *)to - out->data);
 }
 
-static void write_u64(struct oms_buf *out, unsigned number, uint64_t value)
+static inline void put_i64(struct oms_buf *out, unsigned number, int64_t value)
 {
-    if (value)
-        oms_wire_put_u64(out, number, value);
+    put_u64(out, number, (uint64_t)value << 1 ^ (uint64_t)(value >> 63));
+}
+
+/* oms_wire_put_str for a present text whose tag and length take a byte each. */
+static inline void put_text(struct oms_buf *out, unsigned number, struct oms_str text)
+{
+    char *to;
+
+    if (__builtin_expect(number >= 64 || text.len >= 0x80 || out->cap - out->len < text.len + 2, 0)) {
+        oms_wire_put_str(out, number, text);
+        return;
+    }
+    to = out->data + out->len;
+    to[0] = (char)(number << 1 | 1);
+    to[1] = (char)text.len;
+    memcpy(to + 2, text.data, text.len);
+    out->len += text.len + 2;
 }
 
 static void write_word(struct oms_buf *out, unsigned number, struct oms_str text)
 {
-    unsigned word = oms_str_present(text) ? order_word_number(text) : 0;
+    unsigned word = order_word_number(text);
 
     if (word)
-        oms_wire_put_u64(out, number, word);
+        put_u64(out, number, word);
     else
-        oms_wire_put_str(out, number, text);
+        put_text(out, number, text);
 }
 
 static void write_hash(const struct order_pack *pack, struct oms_buf *out, unsigned number,
@@ -70,7 +98,7 @@ static void write_hash(const struct order_pack *pack, struct oms_buf *out, unsig
     if (!hash.lo && !hash.hi)
         return;
     if (same_hash(hash, pack->fingerprint)) {
-        oms_wire_put_u64(out, number, 1);
+        put_u64(out, number, 1);
         return;
     }
     oms_put_be64(bytes, hash.hi);
@@ -97,7 +125,7 @@ static void write_actor(const struct order_pack *pack, const struct order_actor 
 
     if (own && own != actor && own->kind == actor->kind && same_text(own->subject, actor->subject) &&
         same_text(own->display_name, actor->display_name) && oms_str_present(own->subject))
-        oms_wire_put_u64(out, number, 1);
+        put_u64(out, number, 1);
     else
         write_record(pack, &order_pack_actor, actor, out, number);
 }
@@ -187,60 +215,70 @@ static bool unpack_activity(uint64_t number, struct order_activity *activity)
     return number < 256 && stage < ORDER_STAGE_COUNT && outcome < ORDER_OUTCOME_COUNT;
 }
 
+/* One field that is there (or may be, where the probe cannot tell). */
+static inline void write_field(const struct order_pack *pack, const struct order_pack_field *field,
+                               const void *object, struct oms_buf *out, unsigned number)
+{
+    const void *place = at(object, field->offset);
+    int64_t value;
+
+    switch ((enum order_pack_kind)field->kind) {
+    case PACK_TEXT:
+        put_text(out, number, *(const struct oms_str *)place);
+        return;
+    case PACK_I64:
+        put_i64(out, number, load_i64(object, field->offset));
+        return;
+    case PACK_U32:
+    case PACK_ENUM:
+        put_u64(out, number, *(const uint32_t *)place);
+        return;
+    case PACK_I64_FROM:
+        value = difference(load_i64(object, field->offset), load_i64(object, field->aux));
+        if (value)
+            put_i64(out, number, value);
+        return;
+    case PACK_TIME:
+        put_i64(out, number, difference(load_i64(object, field->offset), pack->base_time));
+        return;
+    case PACK_BOOL:
+    case PACK_BOOL_NOT:
+        put_u64(out, number, 1);
+        return;
+    case PACK_ACTIVITY:
+        put_u64(out, number, pack_activity(object));
+        return;
+    case PACK_U16:
+        put_u64(out, number, *(const uint16_t *)place);
+        return;
+    case PACK_U64:
+        put_u64(out, number, *(const uint64_t *)place);
+        return;
+    case PACK_I32:
+        put_i64(out, number, *(const int32_t *)place);
+        return;
+    case PACK_WORD:
+        write_word(out, number, *(const struct oms_str *)place);
+        return;
+    default:
+        write_part(pack, field, object, out, number);
+    }
+}
+
 void order_pack_write(const struct order_pack *pack, const struct order_pack_table *table, const void *object,
                       struct oms_buf *out)
 {
-    for (unsigned number = 1; number < table->count; number++) {
-        const struct order_pack_field *field = &table->fields[number];
-        const void *place = at(object, field->offset);
-        int64_t value;
+    const struct order_pack_field *field = table->fields + 1, *end = table->fields + table->count;
+    uint64_t probe;
 
-        switch ((enum order_pack_kind)field->kind) {
-        case PACK_NONE:
-            break;
-        case PACK_BOOL:
-            write_u64(out, number, *(const bool *)place);
-            break;
-        case PACK_BOOL_NOT:
-            write_u64(out, number, !*(const bool *)place);
-            break;
-        case PACK_ACTIVITY:
-            oms_wire_put_u64(out, number, pack_activity(object));
-            break;
-        case PACK_U16:
-            write_u64(out, number, *(const uint16_t *)place);
-            break;
-        case PACK_U32:
-        case PACK_ENUM:
-            write_u64(out, number, *(const uint32_t *)place);
-            break;
-        case PACK_U64:
-            write_u64(out, number, *(const uint64_t *)place);
-            break;
-        case PACK_I32:
-            write_i64(out, number, *(const int32_t *)place);
-            break;
-        case PACK_I64:
-            write_i64(out, number, load_i64(object, field->offset));
-            break;
-        case PACK_I64_FROM:
-            value = difference(load_i64(object, field->offset), load_i64(object, field->aux));
-            write_i64(out, number, value);
-            break;
-        case PACK_TIME:
-            value = load_i64(object, field->offset);
-            if (value)
-                oms_wire_put_i64(out, number, difference(value, pack->base_time));
-            break;
-        case PACK_TEXT:
-            oms_wire_put_str(out, number, *(const struct oms_str *)place);
-            break;
-        case PACK_WORD:
-            write_word(out, number, *(const struct oms_str *)place);
-            break;
-        default:
-            write_part(pack, field, object, out, number);
-        }
+    /* The two tables that are too small to be probed have fields that are always worth a look. */
+    for (; table->size < sizeof probe && field < end; field++)
+        if (*(const uint32_t *)at(object, field->offset))
+            write_field(pack, field, object, out, (unsigned)(field - table->fields));
+    for (; field < end; field++) {
+        memcpy(&probe, at(object, field->probe), sizeof probe);
+        if ((probe & field->mask) != field->absent)
+            write_field(pack, field, object, out, (unsigned)(field - table->fields));
     }
 }
 
@@ -343,18 +381,31 @@ static enum oms_status read_texts(const struct order_pack *pack, const struct or
 
 static bool read_word(const struct oms_wire *wire, struct oms_str *out)
 {
-    *out = wire->is_bytes ? wire->bytes : order_word_text(wire->number);
+    *out = order_word_text(wire->number);
     return oms_str_present(*out);
 }
 
-/* Fields of kind 0 (numbers), but for those that may be either. */
+/* Values of less than 64 bits: stored when they fit. */
+static bool store_u32(void *place, uint64_t number, uint64_t limit)
+{
+    uint32_t value = (uint32_t)number;
+
+    memcpy(place, &value, sizeof value);
+    return number < limit;
+}
+
+static bool store_i64(void *place, int64_t value)
+{
+    memcpy(place, &value, sizeof value);
+    return true;
+}
+
+/* Fields that are numbers on the wire. */
 static bool read_number(const struct order_pack *pack, const struct order_pack_field *field,
                         const struct oms_wire *wire, void *place)
 {
     int64_t value = oms_wire_i64(wire);
 
-    if (wire->is_bytes)
-        return false;
     switch ((enum order_pack_kind)field->kind) {
     case PACK_BOOL:
     case PACK_BOOL_NOT: /* turned at the end, where an absent one is true */
@@ -366,53 +417,76 @@ static bool read_number(const struct order_pack *pack, const struct order_pack_f
         *(uint16_t *)place = (uint16_t)wire->number;
         return wire->number <= UINT16_MAX;
     case PACK_U32:
-        *(uint32_t *)place = (uint32_t)wire->number;
-        return wire->number <= UINT32_MAX;
+        return store_u32(place, wire->number, UINT64_C(1) << 32);
     case PACK_ENUM:
-        *(uint32_t *)place = (uint32_t)wire->number;
-        return wire->number < field->aux;
+        return store_u32(place, wire->number, field->aux);
     case PACK_U64:
-        *(uint64_t *)place = wire->number;
-        return true;
+        return store_i64(place, (int64_t)wire->number);
     case PACK_I32:
-        *(int32_t *)place = (int32_t)value;
-        return value >= INT32_MIN && value <= INT32_MAX;
+        return value >= INT32_MIN && value <= INT32_MAX &&
+               store_u32(place, (uint32_t)value, UINT64_C(1) << 32);
     case PACK_TIME:
-        value = sum(value, pack->base_time);
-        memcpy(place, &value, sizeof value);
+        return store_i64(place, sum(value, pack->base_time));
+    case PACK_I64:
+    case PACK_I64_FROM: /* its base is added at the end */
+        return store_i64(place, value);
+    case PACK_WORD:
+        return read_word(wire, place);
+    case PACK_HASH:
+        return read_hash(pack, wire, place);
+    case PACK_ACTOR:
+        return read_actor(pack, wire, place) == OMS_OK;
+    case PACK_NONE:
         return true;
-    default: /* I64 and I64_FROM; the base of the latter is added at the end */
-        memcpy(place, &value, sizeof value);
-        return true;
+    default:
+        return false;
     }
 }
 
-static enum oms_status read_field(const struct order_pack *pack, const struct order_pack_field *field,
+/* Fields that are bytes on the wire. */
+static enum oms_status read_bytes(const struct order_pack *pack, const struct order_pack_field *field,
                                   const struct oms_wire *wire, void *object)
 {
     void *place = (char *)object + field->offset;
 
     switch ((enum order_pack_kind)field->kind) {
-    case PACK_NONE:
-        return OMS_OK;
     case PACK_TEXT:
-        *(struct oms_str *)place = wire->bytes;
-        return wire->is_bytes ? OMS_OK : OMS_CORRUPT;
     case PACK_WORD:
-        return read_word(wire, place) ? OMS_OK : OMS_CORRUPT;
+        memcpy(place, &wire->bytes, sizeof wire->bytes);
+        return OMS_OK;
     case PACK_HASH:
         return read_hash(pack, wire, place) ? OMS_OK : OMS_CORRUPT;
     case PACK_ACTOR:
         return read_actor(pack, wire, place);
     case PACK_RECORD:
-        return wire->is_bytes ? order_pack_read(pack, field->table, wire->bytes, place) : OMS_CORRUPT;
+        return order_pack_read(pack, field->table, wire->bytes, place);
     case PACK_RECORDS:
-        return wire->is_bytes ? read_records(pack, field, wire->bytes, object) : OMS_CORRUPT;
+        return read_records(pack, field, wire->bytes, object);
     case PACK_TEXTS:
-        return wire->is_bytes ? read_texts(pack, field, wire->bytes, object) : OMS_CORRUPT;
+        return read_texts(pack, field, wire->bytes, object);
+    case PACK_NONE:
+        return OMS_OK;
     default:
-        return read_number(pack, field, wire, place) ? OMS_OK : OMS_CORRUPT;
+        return OMS_CORRUPT;
     }
+}
+
+/* oms_wire_next for the usual field, whose tag and number or length take a byte each; the rest goes there. */
+static inline bool next_field(struct oms_wire *wire)
+{
+    const unsigned char *in = wire->next;
+
+    if (wire->end - in < 2 || in[0] >= 0x80 || in[1] >= 0x80 || ((in[0] & 1) && wire->end - in - 2 < in[1]))
+        return oms_wire_next(wire);
+    wire->field = in[0] >> 1;
+    wire->is_bytes = in[0] & 1;
+    wire->number = in[1];
+    wire->next = in + 2;
+    if (wire->is_bytes) {
+        wire->bytes = oms_str_make(in + 2, in[1]);
+        wire->next += in[1];
+    }
+    return true;
 }
 
 /* Adds what PACK_I64_FROM rows are counted from, where an absent difference is none, and turns PACK_BOOL_NOT.
@@ -441,10 +515,16 @@ enum oms_status order_pack_read(const struct order_pack *pack, const struct orde
     struct oms_wire wire;
 
     oms_wire_read(&wire, source);
-    while (oms_wire_next(&wire)) {
+    while (next_field(&wire)) {
+        const struct order_pack_field *field;
+
         if (wire.field >= table->count)
             continue;
-        status = read_field(pack, &table->fields[wire.field], &wire, object);
+        field = &table->fields[wire.field];
+        if (wire.is_bytes)
+            status = read_bytes(pack, field, &wire, object);
+        else
+            status = read_number(pack, field, &wire, (char *)object + field->offset) ? OMS_OK : OMS_CORRUPT;
         if (status != OMS_OK)
             return status;
     }

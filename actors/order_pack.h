@@ -41,10 +41,18 @@ enum order_pack_kind {
 
 struct order_pack_table;
 
+/*
+ * `probe`, `mask` and `absent` let a writer pass over a field that is not there without asking for its kind:
+ * eight bytes of the structure at `probe`, masked, are `absent` then. Most fields of most records are not
+ * there.
+ */
 struct order_pack_field {
     uint8_t kind;
     uint16_t offset;
     uint16_t aux;
+    uint16_t probe;
+    uint64_t mask;
+    uint64_t absent; /* with mask 0: 1, which is never equal */
     const struct order_pack_table *table;
 };
 
@@ -73,32 +81,70 @@ OMS_MUST_USE enum oms_status order_pack_read(const struct order_pack *pack,
 
 /* ---- rows; the member's size is checked when compiled ---- */
 
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ && sizeof(void *) == 8, "the probes count on it");
+
 #define PACK_PLACE(type, member, bytes)                                                                      \
     ((uint16_t)(offsetof(type, member) + 0 * sizeof(char[sizeof(((type *)0)->member) == (bytes) ? 1 : -1])))
-#define PACK_FIELD(number, kind, type, member, bytes)                                                        \
-    [number] = {kind, PACK_PLACE(type, member, bytes), 0, NULL}
+/* The eight bytes that hold the first `bytes` (1, 2, 4 or 8) of `member`, and which of them. */
+#define PACK_PROBE(type, member)                                                                             \
+    ((uint16_t)(sizeof(type) < 8                             ? 0                                             \
+                : offsetof(type, member) + 8 <= sizeof(type) ? offsetof(type, member)                        \
+                                                             : sizeof(type) - 8))
+#define PACK_SHIFT(type, member) (8 * ((offsetof(type, member) - PACK_PROBE(type, member)) & 7))
+#define PACK_MASK(type, member, bytes)                                                                       \
+    (sizeof(type) < 8 ? 0 : (UINT64_MAX >> (64 - 8 * (bytes))) << PACK_SHIFT(type, member))
+#define PACK_ABSENT(type) (sizeof(type) < 8)
 
-#define PACK_BOOL_AT(n, t, m)       PACK_FIELD(n, PACK_BOOL, t, m, 1)
-#define PACK_NOT_AT(n, t, m)        PACK_FIELD(n, PACK_BOOL_NOT, t, m, 1)
-#define PACK_U16_AT(n, t, m)        PACK_FIELD(n, PACK_U16, t, m, 2)
-#define PACK_U32_AT(n, t, m)        PACK_FIELD(n, PACK_U32, t, m, 4)
-#define PACK_U64_AT(n, t, m)        PACK_FIELD(n, PACK_U64, t, m, 8)
-#define PACK_I32_AT(n, t, m)        PACK_FIELD(n, PACK_I32, t, m, 4)
-#define PACK_I64_AT(n, t, m)        PACK_FIELD(n, PACK_I64, t, m, 8)
-#define PACK_TIME_AT(n, t, m)       PACK_FIELD(n, PACK_TIME, t, m, 8)
-#define PACK_TEXT_AT(n, t, m)       PACK_FIELD(n, PACK_TEXT, t, m, sizeof(struct oms_str))
-#define PACK_WORD_AT(n, t, m)       PACK_FIELD(n, PACK_WORD, t, m, sizeof(struct oms_str))
-#define PACK_HASH_AT(n, t, m)       PACK_FIELD(n, PACK_HASH, t, m, 16)
-#define PACK_ACTOR_AT(n, t, m)      PACK_FIELD(n, PACK_ACTOR, t, m, sizeof(struct order_actor))
-#define PACK_FROM_AT(n, t, m, base) [n] = {PACK_I64_FROM, PACK_PLACE(t, m, 8), PACK_PLACE(t, base, 8), NULL}
+#define PACK_ROW(number, kind, type, member, bytes, aux, probed, probed_bytes, table)                        \
+    [number] = {kind,                                                                                        \
+                PACK_PLACE(type, member, bytes),                                                             \
+                aux,                                                                                         \
+                PACK_PROBE(type, probed),                                                                    \
+                PACK_MASK(type, probed, probed_bytes),                                                       \
+                PACK_ABSENT(type),                                                                           \
+                table}
+#define PACK_FIELD(n, kind, t, m, bytes) PACK_ROW(n, kind, t, m, bytes, 0, m, bytes, NULL)
+/* Never passed over by the probe; not in a structure of less than eight bytes. */
+#define PACK_ALWAYS(n, kind, t, m, bytes, aux, table)                                                        \
+    [n] = {kind, PACK_PLACE(t, m, bytes), aux, 0, 0, 1, table}
+
+#define PACK_BOOL_AT(n, t, m) PACK_FIELD(n, PACK_BOOL, t, m, 1)
+#define PACK_NOT_AT(n, t, m)                                                                                 \
+    [n] = {PACK_BOOL_NOT,                                                                                    \
+           PACK_PLACE(t, m, 1),                                                                              \
+           0,                                                                                                \
+           PACK_PROBE(t, m),                                                                                 \
+           PACK_MASK(t, m, 1),                                                                               \
+           UINT64_C(1) << PACK_SHIFT(t, m),                                                                  \
+           NULL}
+#define PACK_U16_AT(n, t, m)  PACK_FIELD(n, PACK_U16, t, m, 2)
+#define PACK_U32_AT(n, t, m)  PACK_FIELD(n, PACK_U32, t, m, 4)
+#define PACK_U64_AT(n, t, m)  PACK_FIELD(n, PACK_U64, t, m, 8)
+#define PACK_I32_AT(n, t, m)  PACK_FIELD(n, PACK_I32, t, m, 4)
+#define PACK_I64_AT(n, t, m)  PACK_FIELD(n, PACK_I64, t, m, 8)
+#define PACK_TIME_AT(n, t, m) PACK_FIELD(n, PACK_TIME, t, m, 8)
+/* An absent text has no pointer. */
+#define PACK_TEXT_AT(n, t, m)  PACK_ROW(n, PACK_TEXT, t, m, sizeof(struct oms_str), 0, m.data, 8, NULL)
+#define PACK_WORD_AT(n, t, m)  PACK_ROW(n, PACK_WORD, t, m, sizeof(struct oms_str), 0, m.data, 8, NULL)
+#define PACK_HASH_AT(n, t, m)  PACK_ALWAYS(n, PACK_HASH, t, m, 16, 0, NULL)
+#define PACK_ACTOR_AT(n, t, m) PACK_ALWAYS(n, PACK_ACTOR, t, m, sizeof(struct order_actor), 0, NULL)
+/* Written only when the eight bytes of `when` are not zero: what is only set together with it. */
+#define PACK_ACTOR_WHEN(n, t, m, when)                                                                       \
+    PACK_ROW(n, PACK_ACTOR, t, m, sizeof(struct order_actor), 0, when, 8, NULL)
+#define PACK_RECORD_WHEN(n, t, m, flag, row_table)                                                           \
+    PACK_ROW(n, PACK_RECORD, t, m, sizeof(((t *)0)->m), 0, flag, 1, &(row_table))
+#define PACK_FROM_AT(n, t, m, base) PACK_ALWAYS(n, PACK_I64_FROM, t, m, 8, PACK_PLACE(t, base, 8), NULL)
 #define PACK_ENUM_AT(n, t, m, limit)                                                                         \
-    [n] = {PACK_ENUM, PACK_PLACE(t, m, sizeof(unsigned)), (uint16_t)(limit), NULL}
-#define PACK_RECORD_AT(n, t, m, row_table) [n] = {PACK_RECORD, (uint16_t)offsetof(t, m), 0, &(row_table)}
-#define PACK_RECORDS_AT(n, t, m, count_member, row_table)                                                    \
-    [n] = {PACK_RECORDS, PACK_PLACE(t, m, sizeof(void *)), PACK_PLACE(t, count_member, sizeof(size_t)),      \
-           &(row_table)}
-#define PACK_TEXTS_AT(n, t, m, count_member)                                                                 \
-    [n] = {PACK_TEXTS, PACK_PLACE(t, m, sizeof(void *)), PACK_PLACE(t, count_member, sizeof(size_t)), NULL}
+    PACK_ROW(n, PACK_ENUM, t, m, sizeof(unsigned), (uint16_t)(limit), m, sizeof(unsigned), NULL)
+#define PACK_RECORD_AT(n, t, m, row_table)                                                                   \
+    PACK_ALWAYS(n, PACK_RECORD, t, m, sizeof(((t *)0)->m), 0, &(row_table))
+/* An absent list has no items. */
+#define PACK_RECORDS_AT(n, t, m, count, row_table)                                                           \
+    PACK_ROW(n, PACK_RECORDS, t, m, sizeof(void *), PACK_PLACE(t, count, sizeof(size_t)), count, 8,          \
+             &(row_table))
+#define PACK_TEXTS_AT(n, t, m, count)                                                                        \
+    PACK_ROW(n, PACK_TEXTS, t, m, sizeof(void *), PACK_PLACE(t, count, sizeof(size_t)), count, 8, NULL)
+#define PACK_ACTIVITY_AT(n) [n] = {PACK_ACTIVITY, 0, 0, 0, 0, 1, NULL}
 #define PACK_TABLE(name, type, rows)                                                                         \
     const struct order_pack_table name = {sizeof(type), rows, OMS_COUNT_OF(rows), false}
 #define PACK_TABLE_FROM(name, type, rows)                                                                    \

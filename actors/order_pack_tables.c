@@ -180,7 +180,7 @@ static const struct order_pack_field refund_rows[] = {
 PACK_TABLE(order_pack_refund, struct order_refund, refund_rows);
 
 static const struct order_pack_field activity_rows[] = {
-    [1] = {PACK_ACTIVITY, 0, 0, NULL},
+    PACK_ACTIVITY_AT(1),
     PACK_U32_AT(2, struct order_activity, step),
     PACK_I32_AT(3, struct order_activity, sequence),
     PACK_WORD_AT(4, struct order_activity, step_name),
@@ -188,7 +188,7 @@ static const struct order_pack_field activity_rows[] = {
     PACK_TEXT_AT(6, struct order_activity, reviewer),
     PACK_TEXT_AT(7, struct order_activity, comments),
     PACK_TEXT_AT(8, struct order_activity, user_input),
-    PACK_ACTOR_AT(9, struct order_activity, actor),
+    PACK_ACTOR_WHEN(9, struct order_activity, actor, finished_at),
     PACK_TIME_AT(10, struct order_activity, started_at),
     PACK_TIME_AT(11, struct order_activity, due_at),
     PACK_I64_AT(12, struct order_activity, due_left_ms),
@@ -204,7 +204,7 @@ static const struct order_pack_field hold_rows[] = {
     PACK_TIME_AT(5, struct order_hold, placed_at),
     PACK_TIME_AT(6, struct order_hold, expires_at),
     PACK_TIME_AT(7, struct order_hold, released_at),
-    PACK_ACTOR_AT(8, struct order_hold, released_by),
+    PACK_ACTOR_WHEN(8, struct order_hold, released_by, released_at),
     PACK_TEXT_AT(9, struct order_hold, release_reason),
 };
 PACK_TABLE(order_pack_hold, struct order_hold, hold_rows);

@@ -32,8 +32,8 @@ static const struct order_pack_field state_rows[] = {
     PACK_TIME_AT(13, struct order, placed_at),
     PACK_TIME_AT(14, struct order, modified_at),
     PACK_RECORD_AT(15, struct order, customer, order_pack_customer),
-    PACK_RECORD_AT(16, struct order, destination, order_pack_address),
-    PACK_RECORD_AT(17, struct order, billing, order_pack_address),
+    PACK_RECORD_WHEN(16, struct order, destination, has_destination, order_pack_address),
+    PACK_RECORD_WHEN(17, struct order, billing, has_billing, order_pack_address),
     PACK_BOOL_AT(18, struct order, has_destination),
     PACK_BOOL_AT(19, struct order, has_billing),
     PACK_BOOL_AT(20, struct order, taxes_included),
@@ -250,9 +250,9 @@ static bool money_holds(const struct order *order)
 
 static bool state_holds(const struct order *order)
 {
-    return order->version > 0 && order->event_count > 0 && order->stage != ORDER_STAGE_NONE &&
-           money_currency_known(order->currency) && oms_str_present(order->order_id) && lines_hold(order) &&
-           parts_hold(order) && money_holds(order);
+    return order->version > 0 && order->event_count > 0 && order->line_next > 0 && order->hold_next > 0 &&
+           order->stage != ORDER_STAGE_NONE && money_currency_known(order->currency) &&
+           oms_str_present(order->order_id) && lines_hold(order) && parts_hold(order) && money_holds(order);
 }
 
 enum oms_status order_thaw(struct oms_str bytes, struct order *order)

@@ -98,10 +98,10 @@ static const uint8_t first_of_length[WORD_LENGTH_MAX + 2] = {
 
 unsigned order_word_number(struct oms_str text)
 {
-    if (text.len > WORD_LENGTH_MAX)
+    if (text.len == 0 || text.len > WORD_LENGTH_MAX)
         return 0;
     for (unsigned i = first_of_length[text.len]; i < first_of_length[text.len + 1]; i++)
-        if (memcmp(words[i].text, text.data, text.len) == 0)
+        if (words[i].text[0] == text.data[0] && memcmp(words[i].text, text.data, text.len) == 0)
             return words[i].number;
     return 0;
 }
