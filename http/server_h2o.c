@@ -5,13 +5,13 @@
  * configuration and the TLS context are shared and immutable. Three rules of h2o shape this file:
  *
  * - A request can be disposed at any moment before its answer. So the request knows its exchange and the
- * exchange its request, and the disposal cuts the two apart; all text that a handler may keep is copied to
- * the exchange's arena. An exchange lives until it is answered and its request disposed, whichever comes
- * last: the answer's bytes are sent from its buffer without another copy.
+ *   exchange its request, and the disposal cuts the two apart; all text that a handler may keep is copied
+ *   to the exchange's arena. An exchange lives until it is answered and its request disposed, whichever
+ *   comes last: the answer's bytes are sent from its buffer without another copy.
  * - h2o buffers bodies, limits no resets and lets streams stall. So a timer samples every connection
- * (guard.h) and ends the harmful ones by shutdown(2); h2o then sees the end of the stream and closes. Closing
- * a socket under h2o's feet is never safe. (h2o_socket_t.bytes_read holds the last read only: the kernel's
- * count is taken.)
+ *   (guard.h) and ends the harmful ones by shutdown(2); h2o then sees the end of the stream and closes.
+ *   Closing a socket under h2o's feet is never safe. (h2o_socket_t.bytes_read holds the last read only:
+ *   the kernel's count is taken.)
  * - Its graceful shutdown speaks to HTTP/2 connections only; idle HTTP/1 ones are ended here.
  */
 #include "http/server_h2o.h"
@@ -25,9 +25,10 @@
 #include <stdatomic.h>
 #include <stdio.h>
 
-#include "http/guard.h"
+#include "http/connection.h"
 #include "http/listen.h"
 #include "http/metrics.h"
+#include "http/server_limits.h"
 #include "http/tls.h"
 #include "runtime/base/alloc.h"
 #include "runtime/base/assert.h"
@@ -52,50 +53,8 @@ const char *__lsan_default_suppressions(void)
 }
 #endif
 
-#define ARENA_CHUNK_BYTES    (16u << 10)
-#define OUT_KEPT_BYTES_MAX   (256u << 10) /* a recycled response buffer keeps at most this */
-#define SLOTS_KEPT_MAX       1024         /* per shard */
-#define BODY_BYTES_MAX       (OMS_REQUEST_ARENA_BYTES_MAX / 4)
-#define DRAIN_INTERVAL_MS    50
-#define STREAM_IDS_SAMPLED   4 /* of one connection and sample */
-#define HANDSHAKE_TIMEOUT_MS 10000
-#define REQUEST_TIMEOUT_MS   30000
-#define IDLE_TIMEOUT_MS      120000
-#define RESPONSE_TIMEOUT_MS  60000
-
-struct shard_server;
-
-/* A connection from accept to close, through TLS and the change from HTTP/1 to HTTP/2. */
-struct connection {
-    struct connection *prev, *next;
-    struct shard_server *shard;
-    h2o_socket_t *sock;
-    struct slot *unsent_first, *unsent_last; /* answered, not yet written out; oldest first */
-    struct http_guard guard;
-    struct http_guard_sample sample;
-    unsigned slots; /* exchanges that have a request of this connection */
-    unsigned ids_sampled;
-    bool is_http2;
-    bool ended; /* shut down by us */
-    size_t peer_len;
-    char peer[64];
-};
-
-/* An exchange and what ties it to its request. */
-struct slot {
-    struct http_exchange exchange;
-    struct shard_server *shard;
-    struct connection *connection; /* NULL when the request is gone */
-    h2o_req_t *req;                /* NULL when it is gone */
-    struct slot *prev, *next;      /* of the connection's unsent answers; `next` also of the free list */
-    uint64_t answered_ns;          /* 0: not yet */
-    char peer[64];
-};
-
-struct ids {
-    unsigned connections, accepted, refused, abandoned, sent_bytes, received_bytes, in_flight, buffered,
-        library_errors, ended[HTTP_GUARD_VERDICTS];
-};
+#define DRAIN_INTERVAL_MS  50
+#define STREAM_IDS_SAMPLED 4 /* of one connection and sample */
 
 /* The handler that h2o calls; behind it our pointer. */
 struct h2o_entry {
@@ -112,11 +71,8 @@ struct shard_server {
     h2o_accept_ctx_t accept;
     uv_tcp_t listener;
     bool listening;
-    struct connection *connections; /* newest first */
-    unsigned connection_count;
-    unsigned in_flight;
-    struct slot *free_slots;
-    unsigned free_count;
+    struct http_connections connections;
+    struct http_slots slots;
     struct rt_timer timer;
     uint64_t buffered; /* the last sum over our connections */
     struct rt_message drain_message;
@@ -132,7 +88,7 @@ struct http_server {
     SSL_CTX *tls;
     struct http_listen_address address;
     char url[96];
-    struct ids ids;
+    struct http_server_numbers ids;
     unsigned shard_count;
     atomic_bool draining;
     atomic_uint drain_timeout_ms;
@@ -144,81 +100,7 @@ struct http_server {
     struct shard_server shards[];
 };
 
-static const struct http_exchange_ops exchange_ops;
-
-/* ---- slots ---- */
-
-static struct slot *slot_take(struct shard_server *shard)
-{
-    struct slot *slot = shard->free_slots;
-    if (slot) {
-        shard->free_slots = slot->next;
-        shard->free_count--;
-        slot->next = NULL;
-        return slot;
-    }
-    slot = oms_calloc(1, sizeof(*slot));
-    slot->shard = shard;
-    slot->exchange.ops = &exchange_ops;
-    slot->exchange.shard = shard->shard;
-    oms_arena_init(&slot->exchange.arena, ARENA_CHUNK_BYTES, OMS_REQUEST_ARENA_BYTES_MAX);
-    oms_buf_init(&slot->exchange.out, OMS_RESPONSE_BYTES_MAX);
-    return slot;
-}
-
-static void slot_free(struct slot *slot)
-{
-    oms_arena_fini(&slot->exchange.arena);
-    oms_buf_fini(&slot->exchange.out);
-    oms_free(slot);
-}
-
-/* Answered (or never to be) and without a request: nobody refers to it any more. */
-static void slot_recycle(struct slot *slot)
-{
-    struct shard_server *shard = slot->shard;
-    OMS_ASSERT(!slot->req && !slot->connection);
-    if (shard->free_count >= SLOTS_KEPT_MAX) {
-        slot_free(slot);
-        return;
-    }
-    struct http_exchange *exchange = &slot->exchange;
-    oms_arena_reset(&exchange->arena);
-    oms_buf_reset(&exchange->out);
-    if (exchange->out.cap > OUT_KEPT_BYTES_MAX) {
-        oms_buf_fini(&exchange->out);
-        oms_buf_init(&exchange->out, OMS_RESPONSE_BYTES_MAX);
-    }
-    slot->answered_ns = 0;
-    slot->prev = NULL;
-    slot->next = shard->free_slots;
-    shard->free_slots = slot;
-    shard->free_count++;
-}
-
-static void unsent_push(struct connection *connection, struct slot *slot)
-{
-    slot->prev = connection->unsent_last;
-    slot->next = NULL;
-    if (connection->unsent_last)
-        connection->unsent_last->next = slot;
-    else
-        connection->unsent_first = slot;
-    connection->unsent_last = slot;
-}
-
-static void unsent_remove(struct connection *connection, struct slot *slot)
-{
-    if (slot->prev)
-        slot->prev->next = slot->next;
-    else
-        connection->unsent_first = slot->next;
-    if (slot->next)
-        slot->next->prev = slot->prev;
-    else
-        connection->unsent_last = slot->prev;
-    slot->prev = slot->next = NULL;
-}
+/* ---- a request and its exchange ---- */
 
 /*
  * Where a request keeps its exchange: in its environment, which nothing else here uses. A disposer in its
@@ -234,33 +116,18 @@ static void **slot_in(h2o_req_t *req)
 static void on_request_disposed(h2o_logger_t *logger, h2o_req_t *req)
 {
     (void)logger;
-    struct slot *slot = *slot_in(req);
-    OMS_ASSERT(slot && slot->req == req);
-    struct connection *connection = slot->connection;
-    slot->req = NULL;
-    slot->connection = NULL;
-    connection->slots--;
-    if (slot->answered_ns) {
-        unsent_remove(connection, slot);
-        slot_recycle(slot);
-        return;
-    }
-    connection->sample.abandoned++;
-    connection->sample.in_flight--;
-    http_metrics_add(slot->shard->row, slot->shard->server->ids.abandoned, 1);
-    slot->exchange.gone = true;
+    struct shard_server *shard = H2O_STRUCT_FROM_MEMBER(struct shard_server, h2o, req->conn->ctx);
+    struct http_slot *slot = *slot_in(req);
+    OMS_ASSERT(slot && slot->request == req);
+    if (http_slot_disposed(slot))
+        http_metrics_add(shard->row, shard->server->ids.abandoned, 1);
 }
 
 /* ---- the exchange's operations ---- */
 
-static struct slot *slot_of(struct http_exchange *exchange)
-{
-    return OMS_CONTAINER_OF(exchange, struct slot, exchange);
-}
-
 static struct oms_str exchange_header(struct http_exchange *exchange, const char *name)
 {
-    h2o_req_t *req = slot_of(exchange)->req;
+    h2o_req_t *req = http_slot_of(exchange)->request;
     if (!req)
         return OMS_STR_NONE;
     if (strcmp(name, "host") == 0)
@@ -274,27 +141,31 @@ static struct oms_str exchange_header(struct http_exchange *exchange, const char
 
 static unsigned exchange_header_count(const struct http_exchange *exchange, const char *name)
 {
-    const struct slot *slot = OMS_CONTAINER_OF(exchange, const struct slot, exchange);
+    const h2o_req_t *req = ((const struct http_slot *)exchange)->request;
     unsigned count = 0;
     ssize_t at = -1;
-    while (slot->req && (at = h2o_find_header_by_str(&slot->req->headers, name, strlen(name), at)) >= 0)
+    while (req && (at = h2o_find_header_by_str(&req->headers, name, strlen(name), at)) >= 0)
         count++;
     return count;
 }
 
-static void add_header(h2o_req_t *req, const struct http_header *header)
+/* `copy`: the text may go before the response has gone out. */
+static void add_header(h2o_req_t *req, const struct http_header *header, bool copy)
 {
-    h2o_iovec_t name = h2o_strdup(&req->pool, header->name.data, header->name.len);
-    h2o_iovec_t value = h2o_strdup(&req->pool, header->value.data, header->value.len);
-    h2o_add_header_by_str(&req->pool, &req->res.headers, name.base, name.len, 1, NULL, value.base, value.len);
+    struct oms_str name = header->name, value = header->value;
+    if (copy) {
+        name.data = h2o_strdup(&req->pool, name.data, name.len).base;
+        value.data = h2o_strdup(&req->pool, value.data, value.len).base;
+    }
+    h2o_add_header_by_str(&req->pool, &req->res.headers, name.data, name.len, 1, NULL, value.data, value.len);
 }
 
-static void send_response(struct slot *slot, unsigned status, const char *content_type,
+static void send_response(struct http_slot *slot, bool last, unsigned status, const char *content_type,
                           const struct http_header *headers, size_t header_count)
 {
     static h2o_generator_t generator = {NULL, NULL}; /* h2o only reads it: everything is sent at once */
     struct http_exchange *exchange = &slot->exchange;
-    h2o_req_t *req = slot->req;
+    h2o_req_t *req = slot->request;
     h2o_iovec_t body = {exchange->out.data, exchange->out.len};
     bool bodiless = status == 204 || status == 304;
 
@@ -305,10 +176,10 @@ static void send_response(struct slot *slot, unsigned status, const char *conten
         h2o_add_header(&req->pool, &req->res.headers, H2O_TOKEN_CONTENT_TYPE, NULL, content_type,
                        strlen(content_type));
     for (unsigned i = 0; i < exchange->cors_count; i++)
-        add_header(req, &exchange->cors[i]);
+        add_header(req, &exchange->cors[i], false); /* static, or in the arena */
     for (size_t i = 0; i < header_count; i++)
-        add_header(req, &headers[i]);
-    if (slot->shard->draining)
+        add_header(req, &headers[i], true);
+    if (last)
         req->http1_is_persistent = 0;
     h2o_start_response(req, &generator);
     if (bodiless || exchange->method == HTTP_HEAD || body.len == 0)
@@ -320,23 +191,17 @@ static void send_response(struct slot *slot, unsigned status, const char *conten
 static void exchange_respond(struct http_exchange *exchange, unsigned status, const char *content_type,
                              const struct http_header *headers, size_t header_count)
 {
-    struct slot *slot = slot_of(exchange);
-    struct shard_server *shard = slot->shard;
+    struct http_slot *slot = http_slot_of(exchange);
+    struct shard_server *shard = OMS_CONTAINER_OF(slot->home, struct shard_server, slots);
     struct http_server *server = shard->server;
-    OMS_ASSERT(!slot->answered_ns && status >= 200 && status <= 599);
-    shard->in_flight--;
-    slot->answered_ns = rt_mono_ns(server->config.host);
-    if (!slot->req) {
-        slot_recycle(slot);
+    uint64_t now_ns = rt_mono_ns(server->config.host);
+    OMS_ASSERT(status >= 200 && status <= 599);
+    if (!http_slot_answered(slot, now_ns))
         return;
-    }
-    slot->connection->sample.in_flight--;
-    unsent_push(slot->connection, slot);
     http_metrics_add(shard->row, server->ids.sent_bytes, exchange->out.len);
     if (server->config.observe)
-        server->config.observe(exchange, status, slot->answered_ns - exchange->started_ns,
-                               server->config.context);
-    send_response(slot, status, content_type, headers, header_count);
+        server->config.observe(exchange, status, now_ns - exchange->started_ns, server->config.context);
+    send_response(slot, shard->draining, status, content_type, headers, header_count);
 }
 
 static const struct http_exchange_ops exchange_ops = {
@@ -347,7 +212,7 @@ static const struct http_exchange_ops exchange_ops = {
 
 /* ---- requests ---- */
 
-static struct connection *connection_of(h2o_conn_t *conn)
+static struct http_connection *connection_of(h2o_conn_t *conn)
 {
     h2o_socket_t *sock = conn->callbacks->get_socket(conn);
     return sock ? sock->on_close.data : NULL;
@@ -364,7 +229,7 @@ static uint64_t request_size(const h2o_req_t *req)
 
 /* Stream numbers grow by two: the largest one seen tells how many were opened. Costs a little, so it is
  * sampled. */
-static void sample_stream_number(struct connection *connection, h2o_req_t *req)
+static void sample_stream_number(struct http_connection *connection, h2o_req_t *req)
 {
     if (connection->ids_sampled >= STREAM_IDS_SAMPLED || !req->conn->callbacks->log_.http2.stream_id)
         return;
@@ -376,7 +241,7 @@ static void sample_stream_number(struct connection *connection, h2o_req_t *req)
         connection->sample.streams = (uint64_t)(number + 1) / 2;
 }
 
-static void count_request(struct connection *connection, h2o_req_t *req)
+static void count_request(struct http_connection *connection, h2o_req_t *req)
 {
     connection->is_http2 = req->version >= 0x200;
     connection->sample.request_bytes += request_size(req);
@@ -418,31 +283,17 @@ static int on_req(h2o_handler_t *handler, h2o_req_t *req)
 {
     struct http_server *server = ((struct h2o_entry *)handler)->server;
     struct shard_server *shard = H2O_STRUCT_FROM_MEMBER(struct shard_server, h2o, req->conn->ctx);
-    struct connection *connection = connection_of(req->conn);
+    struct http_connection *connection = connection_of(req->conn);
     OMS_ASSERT(connection);
     count_request(connection, req);
 
-    struct slot *slot = slot_take(shard);
+    struct http_slot *slot = http_slot_take(&shard->slots, connection, req, rt_mono_ns(server->config.host));
     struct http_exchange *exchange = &slot->exchange;
-    slot->req = req;
-    slot->connection = connection;
-    connection->slots++;
-    connection->sample.in_flight++;
     *slot_in(req) = slot;
-
-    exchange->gone = false;
-    exchange->cors_count = 0;
-    exchange->route = 0;
-    exchange->refusal = 0;
-    exchange->handler_data = NULL;
-    exchange->started_ns = rt_mono_ns(server->config.host);
-    memcpy(slot->peer, connection->peer, connection->peer_len);
-    exchange->peer = oms_str_make(slot->peer, connection->peer_len);
     if (!fill_exchange(exchange, req, server->limits.body_bytes))
         exchange->refusal = 413;
-    else if (shard->in_flight >= server->limits.requests_in_flight)
+    else if (shard->slots.in_flight > server->limits.requests_in_flight)
         exchange->refusal = 503;
-    shard->in_flight++;
     server->config.handle(exchange, server->config.context);
     return 0;
 }
@@ -492,7 +343,7 @@ static void on_library_answer(h2o_logger_t *logger, h2o_req_t *req)
 {
     (void)logger;
     struct shard_server *shard = H2O_STRUCT_FROM_MEMBER(struct shard_server, h2o, req->conn->ctx);
-    struct connection *connection = connection_of(req->conn);
+    struct http_connection *connection = connection_of(req->conn);
     if (connection)
         count_request(connection, req);
     http_metrics_add(shard->row, shard->server->ids.library_errors, 1);
@@ -503,30 +354,32 @@ static void on_library_answer(h2o_logger_t *logger, h2o_req_t *req)
 
 /* ---- connections ---- */
 
-static void end_connection(struct connection *connection)
+static h2o_socket_t *sock_of(const struct http_connection *connection)
+{
+    return connection->socket;
+}
+
+static struct shard_server *shard_of(const struct http_connection *connection)
+{
+    return connection->owner;
+}
+
+static void end_connection(struct http_connection *connection)
 {
     if (connection->ended)
         return;
     connection->ended = true;
-    int fd = h2o_socket_get_fd(connection->sock);
+    int fd = h2o_socket_get_fd(sock_of(connection));
     if (fd >= 0)
         shutdown(fd, SHUT_RDWR);
 }
 
 static void on_connection_closed(void *data)
 {
-    struct connection *connection = data;
-    struct shard_server *shard = connection->shard;
-    OMS_ASSERT(connection->slots == 0);
-    if (connection->prev)
-        connection->prev->next = connection->next;
-    else
-        shard->connections = connection->next;
-    if (connection->next)
-        connection->next->prev = connection->prev;
-    shard->connection_count--;
-    http_metrics_set(shard->row, shard->server->ids.connections, shard->connection_count);
-    oms_free(connection);
+    struct http_connection *connection = data;
+    struct shard_server *shard = shard_of(connection);
+    http_connection_destroy(&shard->connections, connection);
+    http_metrics_set(shard->row, shard->server->ids.connections, shard->connections.count);
 }
 
 static void on_handle_closed(uv_handle_t *handle)
@@ -542,25 +395,21 @@ static void adopt(struct shard_server *shard, uv_tcp_t *tcp)
     struct http_server *server = shard->server;
     struct sockaddr_storage address;
     int len = sizeof(address);
-    struct connection *connection = oms_calloc(1, sizeof(*connection));
+    struct http_connection *connection = http_connection_create(&shard->connections);
+    h2o_socket_t *sock = h2o_uv_socket_create((uv_stream_t *)tcp, on_handle_closed);
     memset(&address, 0, sizeof(address));
     if (uv_tcp_getpeername(tcp, (struct sockaddr *)&address, &len) == 0)
         connection->peer_len = http_listen_format((struct sockaddr *)&address, (socklen_t)len,
                                                   connection->peer, sizeof(connection->peer));
     uv_tcp_nodelay(tcp, 1);
-    connection->shard = shard;
-    connection->next = shard->connections;
-    if (connection->next)
-        connection->next->prev = connection;
-    shard->connections = connection;
-    shard->connection_count++;
+    connection->owner = shard;
+    connection->socket = sock;
+    sock->on_close.cb = on_connection_closed;
+    sock->on_close.data = connection;
     http_metrics_add(shard->row, server->ids.accepted, 1);
-    http_metrics_set(shard->row, server->ids.connections, shard->connection_count);
-    connection->sock = h2o_uv_socket_create((uv_stream_t *)tcp, on_handle_closed);
-    connection->sock->on_close.cb = on_connection_closed;
-    connection->sock->on_close.data = connection;
+    http_metrics_set(shard->row, server->ids.connections, shard->connections.count);
     start_timer(shard);
-    h2o_accept(&shard->accept, connection->sock);
+    h2o_accept(&shard->accept, sock);
 }
 
 static void refuse_connection(struct shard_server *shard, uv_tcp_t *tcp)
@@ -581,7 +430,7 @@ static void on_accept(uv_stream_t *listener, int status)
     OMS_ASSERT(failed == 0);
     if (uv_accept(listener, (uv_stream_t *)tcp) != 0)
         uv_close((uv_handle_t *)tcp, on_handle_closed);
-    else if (shard->connection_count >= shard->server->limits.connections)
+    else if (shard->connections.count >= shard->server->limits.connections)
         refuse_connection(shard, tcp);
     else
         adopt(shard, tcp);
@@ -595,7 +444,7 @@ static int sample_stream(h2o_req_t *req, void *data)
     const struct timeval *begin = &req->timestamps.request_begin_at;
     if (req->pathconf || begin->tv_sec == 0)
         return 0; /* it has arrived, or is only a priority's place holder */
-    struct connection *connection = connection_of(req->conn);
+    struct http_connection *connection = connection_of(req->conn);
     if (!connection)
         return 0;
     int64_t age_ms = (now->tv_sec - begin->tv_sec) * 1000 + (now->tv_usec - begin->tv_usec) / 1000;
@@ -608,37 +457,34 @@ static int sample_stream(h2o_req_t *req, void *data)
 }
 
 /* What must be known before the walk over HTTP/2 streams, for every connection. */
-static void begin_sample(struct connection *connection)
+static void begin_sample(struct http_connection *connection)
 {
     struct http_guard_sample *sample = &connection->sample;
     sample->receiving = 0;
     sample->oldest_receiving_ms = 0;
     connection->ids_sampled = 0;
     sample->buffered_bytes = 0;
-    if (!connection->is_http2 && connection->sock->input) {
-        sample->buffered_bytes = connection->sock->input->size;
+    if (!connection->is_http2 && sock_of(connection)->input) {
+        sample->buffered_bytes = sock_of(connection)->input->size;
         sample->receiving = connection->slots == 0 && sample->buffered_bytes > 0;
     }
 }
 
-static void finish_sample(struct connection *connection, uint64_t now_ns)
+static void finish_sample(struct http_connection *connection)
 {
     struct http_guard_sample *sample = &connection->sample;
-    int fd = h2o_socket_get_fd(connection->sock);
+    int fd = h2o_socket_get_fd(sock_of(connection));
     uint64_t received = fd >= 0 ? http_socket_received(fd) : 0;
     if (received > sample->received_bytes) {
-        http_metrics_add(connection->shard->row, connection->shard->server->ids.received_bytes,
+        http_metrics_add(shard_of(connection)->row, shard_of(connection)->server->ids.received_bytes,
                          received - sample->received_bytes);
         sample->received_bytes = received;
     }
-    sample->oldest_unsent_ms = 0;
-    if (connection->unsent_first && now_ns > connection->unsent_first->answered_ns)
-        sample->oldest_unsent_ms = (int64_t)((now_ns - connection->unsent_first->answered_ns) / 1000000);
 }
 
-static void punish(struct connection *connection, enum http_guard_verdict verdict)
+static void punish(struct http_connection *connection, enum http_guard_verdict verdict)
 {
-    struct shard_server *shard = connection->shard;
+    struct shard_server *shard = shard_of(connection);
     http_metrics_add(shard->row, shard->server->ids.ended[verdict], 1);
     OMS_LOG(OMS_LOG_WARN, "http.connection_ended", OMS_LOG_TEXT("reason", http_guard_verdict_name(verdict)),
             OMS_LOG_STR("peer", oms_str_make(connection->peer, connection->peer_len)),
@@ -655,32 +501,22 @@ static void judge_connections(struct shard_server *shard)
         .request_timeout_ms = server->limits.request_timeout_ms,
         .response_timeout_ms = server->limits.response_timeout_ms,
     };
-    uint64_t now_ns = rt_mono_ns(server->config.host), buffered = 0;
     struct timeval now = *h2o_get_timestamp(&shard->h2o, NULL, NULL);
-    struct connection *worst = NULL;
+    struct http_connection *worst;
 
-    for (struct connection *c = shard->connections; c; c = c->next)
+    for (struct http_connection *c = shard->connections.first; c; c = c->next)
         begin_sample(c);
     server->h2o.http2.callbacks.foreach_request(&shard->h2o, sample_stream, &now);
-    for (struct connection *c = shard->connections; c; c = c->next) {
-        finish_sample(c, now_ns);
-        if (c->ended)
-            continue;
-        enum http_guard_verdict verdict = http_guard_judge(&c->guard, &c->sample, &limits);
-        if (verdict != HTTP_GUARD_FINE) {
-            punish(c, verdict);
-            continue;
-        }
-        buffered += c->guard.buffered;
-        if (!worst || c->guard.buffered > worst->guard.buffered)
-            worst = c;
-    }
+    for (struct http_connection *c = shard->connections.first; c; c = c->next)
+        finish_sample(c);
+    uint64_t buffered =
+        http_connections_judge(&shard->connections, &limits, rt_mono_ns(server->config.host), punish, &worst);
     uint64_t all =
         atomic_fetch_add(&server->buffered_all, buffered - shard->buffered) + buffered - shard->buffered;
     shard->buffered = buffered;
     http_metrics_set(shard->row, server->ids.buffered, buffered);
-    http_metrics_set(shard->row, server->ids.in_flight, shard->in_flight);
-    if (all > server->limits.body_bytes_all && worst && worst->guard.buffered)
+    http_metrics_set(shard->row, server->ids.in_flight, shard->slots.in_flight);
+    if (all > server->limits.body_bytes_all && worst)
         punish(worst, HTTP_GUARD_BUFFERED);
 }
 
@@ -700,15 +536,15 @@ static void report_drained(struct shard_server *shard, bool clean)
 static void drain_step(struct shard_server *shard)
 {
     int64_t late_ms = rt_now_ms(shard->server->config.host) - shard->drain_deadline_ms;
-    for (struct connection *c = shard->connections; c; c = c->next) {
-        bool idle = !c->is_http2 && c->slots == 0 && (!c->sock->input || c->sock->input->size == 0);
+    for (struct http_connection *c = shard->connections.first; c; c = c->next) {
+        bool idle = !c->is_http2 && c->slots == 0 && (!sock_of(c)->input || sock_of(c)->input->size == 0);
         if (idle || late_ms >= 0)
             end_connection(c);
     }
     /* An HTTP/1 connection whose handler has not answered notices its end only by the answer: do not wait for
      * it. */
-    if (shard->connection_count == 0 || late_ms > 1000)
-        report_drained(shard, shard->connection_count == 0);
+    if (shard->connections.count == 0 || late_ms > 1000)
+        report_drained(shard, shard->connections.count == 0);
 }
 
 /* Takes what already waits in the listener's queue (closing drops it), then closes. */
@@ -760,7 +596,7 @@ static void on_timer(struct rt_shard *rt_shard, struct rt_timer *timer)
 static void start_timer(struct shard_server *shard)
 {
     bool drain = shard->drain_asked && !shard->drained;
-    if (shard->timer.heap_index || (shard->connection_count == 0 && !drain))
+    if (shard->timer.heap_index || (shard->connections.count == 0 && !drain))
         return;
     int64_t wait_ms = drain ? DRAIN_INTERVAL_MS : HTTP_GUARD_INTERVAL_MS;
     rt_timer_start(shard->shard, &shard->timer, rt_now_ms(shard->server->config.host) + wait_ms);
@@ -820,61 +656,9 @@ static void on_host_stop(void *arg)
 {
     struct shard_server *shard = arg;
     stop_listening(shard);
-    for (struct connection *c = shard->connections; c; c = c->next)
+    for (struct http_connection *c = shard->connections.first; c; c = c->next)
         end_connection(c);
     uv_walk(shard->h2o.loop, unref_handle, NULL);
-}
-
-static void register_numbers(struct http_server *server)
-{
-    struct http_metrics *m = server->config.metrics;
-    struct ids *ids = &server->ids;
-    ids->connections = http_metrics_gauge(m, "liteoms_http_connections", "Open connections.", NULL);
-    ids->in_flight =
-        http_metrics_gauge(m, "liteoms_http_requests_in_flight", "Requests not yet answered.", NULL);
-    ids->buffered = http_metrics_gauge(m, "liteoms_http_buffered_bytes", "Unfinished request bodies.", NULL);
-    ids->accepted = http_metrics_counter(m, "liteoms_http_connections_total", "Connections accepted.", NULL);
-    ids->refused = http_metrics_counter(m, "liteoms_http_connections_refused_total",
-                                        "Connections closed at once because there were too many.", NULL);
-    ids->abandoned = http_metrics_counter(m, "liteoms_http_requests_abandoned_total",
-                                          "Requests whose client went away before the answer.", NULL);
-    ids->sent_bytes =
-        http_metrics_counter(m, "liteoms_http_response_bytes_total", "Bytes of response bodies.", NULL);
-    ids->received_bytes =
-        http_metrics_counter(m, "liteoms_http_received_bytes_total", "Bytes received on connections.", NULL);
-    ids->library_errors =
-        http_metrics_counter(m, "liteoms_http_bad_requests_total",
-                             "Requests refused before routing: malformed or too large.", NULL);
-    for (unsigned i = 1; i < HTTP_GUARD_VERDICTS; i++) {
-        char label[64];
-        snprintf(label, sizeof(label), "reason=\"%s\"", http_guard_verdict_name((enum http_guard_verdict)i));
-        ids->ended[i] = http_metrics_counter(m, "liteoms_http_connections_ended_total",
-                                             "Connections ended because they harmed the server.", label);
-    }
-}
-
-static void set_limits(struct http_server *server)
-{
-    struct http_server_limits *limits = &server->limits;
-    *limits = server->config.limits;
-    limits->body_bytes = limits->body_bytes ? limits->body_bytes : OMS_BODY_BYTES_MAX;
-    if (limits->body_bytes > BODY_BYTES_MAX)
-        limits->body_bytes = BODY_BYTES_MAX;
-    if (!limits->body_bytes_connection)
-        limits->body_bytes_connection = OMS_BODY_BYTES_PER_CONNECTION;
-    if (limits->body_bytes_connection < 3 * limits->body_bytes)
-        limits->body_bytes_connection =
-            3 * limits->body_bytes; /* one body that is too large must get its 413 */
-    limits->body_bytes_all = limits->body_bytes_all ? limits->body_bytes_all : OMS_BODY_BYTES_ALL;
-    limits->connections = limits->connections ? limits->connections : OMS_CONNECTIONS_MAX;
-    if (!limits->requests_in_flight)
-        limits->requests_in_flight = OMS_REQUESTS_IN_FLIGHT_MAX;
-    if (!limits->handshake_timeout_ms)
-        limits->handshake_timeout_ms = HANDSHAKE_TIMEOUT_MS;
-    limits->request_timeout_ms = limits->request_timeout_ms ? limits->request_timeout_ms : REQUEST_TIMEOUT_MS;
-    limits->idle_timeout_ms = limits->idle_timeout_ms ? limits->idle_timeout_ms : IDLE_TIMEOUT_MS;
-    if (!limits->response_timeout_ms)
-        limits->response_timeout_ms = RESPONSE_TIMEOUT_MS;
 }
 
 static void set_up_h2o(struct http_server *server)
@@ -911,6 +695,7 @@ static void set_up_shard(struct http_server *server, unsigned index, int fd)
     shard->shard = server->config.host->shards[index];
     shard->row = http_metrics_row(server->config.metrics, index);
     shard->timer.fire = on_timer;
+    http_slots_init(&shard->slots, shard->shard, &exchange_ops);
     h2o_context_init(&shard->h2o, loop, &server->h2o);
     shard->context_made = true;
     shard->accept =
@@ -957,8 +742,8 @@ enum oms_status http_server_create(const struct http_server_config *config, stru
     pthread_cond_init(&server->drained, NULL);
     server->undrained = count;
     server->drained_clean = true;
-    set_limits(server);
-    register_numbers(server);
+    server->limits = http_server_limits_complete(&config->limits);
+    http_server_numbers_register(&server->ids, config->metrics);
     set_up_h2o(server);
     for (unsigned i = 0; i < count; i++)
         set_up_shard(server, i, fds[i]);
@@ -986,7 +771,7 @@ void http_server_destroy(struct http_server *server)
     bool clean = true;
     for (unsigned i = 0; i < server->shard_count; i++) {
         struct shard_server *shard = &server->shards[i];
-        if (shard->connection_count || shard->in_flight) {
+        if (shard->connections.count || shard->slots.in_flight) {
             clean = false; /* h2o and a handler still point to each other; the process is about to end */
             continue;
         }
@@ -994,11 +779,7 @@ void http_server_destroy(struct http_server *server)
          */
         h2o_timeout_unlink(&shard->h2o.http2._graceful_shutdown_timeout);
         h2o_context_dispose(&shard->h2o);
-        while (shard->free_slots) {
-            struct slot *slot = shard->free_slots;
-            shard->free_slots = slot->next;
-            slot_free(slot);
-        }
+        http_slots_fini(&shard->slots);
     }
     if (!clean) {
         OMS_LOG(OMS_LOG_WARN, "http.server_abandoned", OMS_LOG_TEXT("url", server->url));
