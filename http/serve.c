@@ -313,6 +313,8 @@ static void init(struct serve *serve, const struct http_config *config, sigset_t
 static void fini(struct serve *serve)
 {
     unsigned shards = serve->host ? serve->host->shard_count : 0;
+    if (serve->host)
+        serve->host->ops->stop(serve->host); /* also one that never started gives its workers back */
     if (serve->server)
         http_server_destroy(serve->server);
     if (serve->store)
@@ -367,7 +369,6 @@ int http_serve(const struct http_config *config)
         status = serve.host->ops->start(serve.host, &error);
     if (status == OMS_OK) {
         status = run(&serve, &signals, &error);
-        serve.host->ops->stop(serve.host);
     }
     if (status != OMS_OK)
         fprintf(stderr, "liteoms: %s\n", error.message);

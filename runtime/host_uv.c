@@ -63,7 +63,7 @@ struct uv_host {
     unsigned pool_threads[RT_POOL_COUNT];
     struct uv_shard **uv_shards;
     struct rt_worker_list workers;
-    struct rt_worker_thread *worker_threads; /* from start to destroy, in the order of workers */
+    struct rt_worker_thread *worker_threads; /* from start to the end of stop, in the order of workers */
     struct rt_job_queue pools[RT_POOL_COUNT];
     atomic_bool stopping;
     bool started, stopped;
@@ -362,6 +362,12 @@ static void uv_host_stop(struct rt_host *base)
     for (unsigned i = 0; i < RT_POOL_COUNT; i++)
         rt_job_queue_stop(&host->pools[i]);
     rt_host_finish(base, &host->workers);
+    /* The workers are their owners' again, who may free them before the host is destroyed. */
+    for (unsigned i = 0; host->worker_threads && i < host->workers.count; i++)
+        rt_worker_thread_fini(&host->worker_threads[i]);
+    oms_free(host->worker_threads);
+    host->worker_threads = NULL;
+    rt_worker_list_fini(&host->workers);
 }
 
 /* ---- create and destroy ---- */
@@ -409,10 +415,6 @@ static void uv_host_destroy(struct rt_host *base)
     if (!base)
         return;
     uv_host_stop(base);
-    for (unsigned i = 0; host->worker_threads && i < host->workers.count; i++)
-        rt_worker_thread_fini(&host->worker_threads[i]);
-    oms_free(host->worker_threads);
-    rt_worker_list_fini(&host->workers);
     for (unsigned i = 0; i < RT_POOL_COUNT; i++)
         rt_job_queue_fini(&host->pools[i]);
     for (unsigned i = 0; i < base->shard_count; i++) {

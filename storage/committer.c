@@ -23,12 +23,12 @@
 
 static struct store *store_of(struct rt_worker *worker)
 {
-    return OMS_CONTAINER_OF(worker, struct store_workers, committer)->store;
+    return OMS_CONTAINER_OF(worker, struct store, committer_worker);
 }
 
 void store_committer_init(struct store *store)
 {
-    struct rt_worker *worker = &store->workers->committer;
+    struct rt_worker *worker = &store->committer_worker;
     worker->name = "committer";
     worker->step = store_committer_step;
     rt_port_init(&worker->port);
@@ -84,7 +84,7 @@ static void drain_port(struct store *store)
 {
     struct store_committer *committer = &store->committer;
     struct rt_message *message;
-    while ((message = rt_mailbox_pop(&store->workers->committer.port.mailbox))) {
+    while ((message = rt_mailbox_pop(&store->committer_worker.port.mailbox))) {
         if (message == &store->nudge) {
             /* Release: whoever sees it cleared may post it again, after we let go of it. */
             atomic_store_explicit(&store->nudged, false, memory_order_release);
@@ -196,7 +196,7 @@ void store_fail(struct store *store, enum oms_status status, const struct oms_er
         OMS_LOG_ERROR, "store.failed", OMS_LOG_TEXT("status", oms_status_name(status)),
         OMS_LOG_TEXT("error", error ? error->message : "a write to the log failed, its outcome is unknown"));
     if (!atomic_exchange_explicit(&store->nudged, true, memory_order_acq_rel))
-        rt_port_push(&store->workers->committer.port, &store->nudge, &store->nudge, 1);
+        rt_port_push(&store->committer_worker.port, &store->nudge, &store->nudge, 1);
 }
 
 /* Everything that waits is told that its outcome is unknown; the nodes stay with their shards' lists. */
@@ -249,6 +249,6 @@ bool store_committer_step(struct rt_worker *worker, int64_t *wait_ms)
     }
     publish(store, &batch);
     acknowledge(store, &batch, OMS_OK);
-    rt_port_push(&store->workers->materialiser.port, batch.first, batch.last, batch.count);
+    rt_port_push(&store->materialiser_worker.port, batch.first, batch.last, batch.count);
     return committer->first != NULL || rt_mailbox_depth(&worker->port.mailbox) > 0;
 }

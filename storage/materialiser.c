@@ -17,7 +17,7 @@
 
 static struct store *store_of(struct rt_worker *worker)
 {
-    return OMS_CONTAINER_OF(worker, struct store_workers, materialiser)->store;
+    return OMS_CONTAINER_OF(worker, struct store, materialiser_worker);
 }
 
 /* ---- flushing in time ---- */
@@ -67,7 +67,7 @@ static int64_t flush_in_time(struct store *store, uint64_t now)
 void store_materialiser_init(struct store *store)
 {
     struct store_materialiser *m = &store->materialiser;
-    struct rt_worker *worker = &store->workers->materialiser;
+    struct rt_worker *worker = &store->materialiser_worker;
     worker->name = "materialiser";
     worker->step = store_materialiser_step;
     m->flush.run = flush_run;
@@ -102,7 +102,7 @@ static void drain_port(struct store *store, uint64_t now)
 {
     struct store_materialiser *m = &store->materialiser;
     struct rt_message *message;
-    while ((message = rt_mailbox_pop(&store->workers->materialiser.port.mailbox))) {
+    while ((message = rt_mailbox_pop(&store->materialiser_worker.port.mailbox))) {
         if (message->on_return == store_unit_home)
             add_unit(m, store_unit_of(message));
         else

@@ -32,7 +32,7 @@ void store_read(struct store *store, struct rt_shard *shard, struct store_read *
     if (atomic_load_explicit(&store->applied_lsn, memory_order_acquire) >= read->lsn_needed)
         store->host->ops->offload(store->host, RT_POOL_READ, &read->job);
     else
-        rt_port_push(&store->workers->materialiser.port, message, message, 1);
+        rt_port_push(&store->materialiser_worker.port, message, message, 1);
 }
 
 enum oms_status store_get_cached(struct store *store, enum store_family family, struct oms_str key,

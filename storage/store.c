@@ -64,20 +64,6 @@ static void fill_defaults(struct store_config *config)
         config->flush_interval_ms = FLUSH_MS_DEFAULT;
 }
 
-static struct store_workers *workers_create(struct store *store)
-{
-    static _Atomic(struct store_workers *) all; /* keeps them findable; see struct store_workers */
-    struct store_workers *workers = aligned_alloc(64, (sizeof(*workers) + 63) / 64 * 64);
-    OMS_ASSERT(workers);
-    memset(workers, 0, sizeof(*workers));
-    workers->store = store;
-    workers->next = atomic_load_explicit(&all, memory_order_relaxed);
-    while (!atomic_compare_exchange_weak_explicit(&all, &workers->next, workers, memory_order_relaxed,
-                                                  memory_order_relaxed))
-        ;
-    return workers;
-}
-
 static struct store *store_create(const struct store_config *config)
 {
     struct store *store = aligned_alloc(64, (sizeof(*store) + 63) / 64 * 64);
@@ -88,7 +74,6 @@ static struct store *store_create(const struct store_config *config)
     store->engine = config->engine;
     store->host = config->host;
     store->projector = config->projector;
-    store->workers = workers_create(store);
     store_committer_init(store);
     store_materialiser_init(store);
     return store;
@@ -135,8 +120,8 @@ enum oms_status store_open(const struct store_config *config, struct store **out
         store->materialiser.dirty_since_ns = begin;
     }
     (void)store_committer_check_disk(store); /* sets `refusing`; nothing is in flight that could fail */
-    store->host->ops->add_worker(store->host, &store->workers->committer);
-    store->host->ops->add_worker(store->host, &store->workers->materialiser);
+    store->host->ops->add_worker(store->host, &store->committer_worker);
+    store->host->ops->add_worker(store->host, &store->materialiser_worker);
     *out = store;
     return OMS_OK;
 }
@@ -146,8 +131,8 @@ void store_close(struct store *store)
     int64_t wait_ms;
     store->closing = true;
     while (store_failed(store) == OMS_OK &&
-           (store->committer.first || !rt_mailbox_is_empty(&store->workers->committer.port.mailbox)))
-        (void)store_committer_step(&store->workers->committer, &wait_ms);
+           (store->committer.first || !rt_mailbox_is_empty(&store->committer_worker.port.mailbox)))
+        (void)store_committer_step(&store->committer_worker, &wait_ms);
     bool clean = store_materialiser_finish(store) == OMS_OK;
     store->engine->ops->close(store->engine, clean);
     store_free(store);
@@ -345,7 +330,7 @@ static void turn_end(struct rt_shard *shard, void *context)
     (void)shard;
     if (!own->chained)
         return;
-    rt_port_push(&own->store->workers->committer.port, own->first, own->last, own->chained);
+    rt_port_push(&own->store->committer_worker.port, own->first, own->last, own->chained);
     own->first = own->last = NULL;
     own->chained = 0;
 }

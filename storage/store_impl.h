@@ -75,19 +75,6 @@ struct store_shard {
     _Atomic uint64_t failed_to; /* units after durable_to up to here are OMS_IO */
 };
 
-/* ---- the workers ---- */
-
-/*
- * What the host knows of the store. A block of its own that is never freed: the uv host looks at the ports of
- * its workers until its own destroy, which comes after store_close. A process has one store, so it is one
- * small block.
- */
-struct store_workers {
-    struct rt_worker committer, materialiser;
-    struct store *store;
-    struct store_workers *next; /* of all that were ever made */
-};
-
 /* ---- the committer ---- */
 
 struct store_committer {
@@ -132,7 +119,7 @@ struct store {
     struct rt_host *host;
     struct store_projector projector;
     struct store_config config; /* with defaults filled in */
-    struct store_workers *workers;
+    struct rt_worker committer_worker, materialiser_worker; /* the host's from add_worker to its stop */
     struct store_committer committer;
     struct store_materialiser materialiser;
     struct store_shard *shards[OMS_SHARDS_MAX];
