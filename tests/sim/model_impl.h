@@ -1,0 +1,36 @@
+/* The inside of the model, shared by the sources model*.c only. */
+#ifndef SIM_MODEL_IMPL_H
+#define SIM_MODEL_IMPL_H
+
+#include "tests/sim/model.h"
+
+/* ---- model_rules.c: what must come out ---- */
+
+/* What a command must meet: one of these, or a refusal_code. */
+enum model_verdict { MODEL_ACCEPTED = -1, MODEL_REPLAYED = -2, MODEL_EXISTS = -3 };
+int model_verdict(const struct model_state *s, const struct sim_op *op, bool by_reference, int64_t now);
+/* Whether this person knows of the order at all. */
+bool model_reaches(const struct model_state *s, unsigned person);
+/* Whether a vendor may touch it; everybody else always. */
+bool model_line_mine(const struct model_state *s, unsigned person, unsigned line);
+bool model_shipment_mine(const struct model_state *s, unsigned person, const struct model_shipment *shipment);
+/* Units in no shipment, within the person's reach. */
+int64_t model_unallocated(const struct model_state *s, unsigned person);
+/* Whether an active hold blocks the command. */
+bool model_held(const struct model_state *s, enum order_command_type type, int64_t now);
+/* The payment of this transaction, or NULL; 0 is cash. */
+const struct model_payment *model_transaction(const struct model_state *s, uint64_t payment_id);
+
+/* ---- model_fold.c: what it does ---- */
+
+/* Appends the entry, which was accepted, and applies it to the tip. */
+void model_add_entry(struct model_order *order, const struct model_entry *entry);
+/* The order as it was at a version; `out` may be the tip. */
+void model_fold(const struct model_order *order, uint64_t version, struct model_state *out);
+
+/* ---- model_compare.c ---- */
+
+void model_compare_state(struct model *model, unsigned tenant, unsigned slot, const struct model_state *s,
+                         const struct order *order, const char *where);
+
+#endif

@@ -1,0 +1,431 @@
+/* Drawing operations, and building production commands from them. See workload.h. */
+#include "tests/sim/workload.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "actors/money.h"
+#include "runtime/base/assert.h"
+#include "tests/sim/model.h"
+
+const struct sim_person sim_people[SIM_PEOPLE] = {
+    {"anna", "staff", SIM_STAFF},       {"boris", "staff", SIM_STAFF},  {"carla", "customer", SIM_CUSTOMER},
+    {"dora", "customer", SIM_CUSTOMER}, {"vega", "vendor", SIM_VENDOR}, {"wald", "vendor", SIM_VENDOR},
+};
+
+/* ---- contents ---- */
+
+unsigned sim_variant_lines(uint64_t variant, struct sim_line lines[SIM_LINES_MAX])
+{
+    static const struct sim_line table[SIM_VARIANTS][SIM_LINES_MAX] = {
+        {{SIM_VENDOR_A, 2, 1000}},
+        {{SIM_VENDOR_A, 1, 500}, {SIM_VENDOR_B, 3, 250}},
+        {{SIM_VENDOR_B, 1, 1999}},
+        {{SIM_VENDOR_A, 1, 100}, {SIM_VENDOR_A, 2, 333}, {SIM_VENDOR_B, 1, 5}},
+        {{SIM_VENDOR_A, 4, 25}, {SIM_VENDOR_A, 1, 25}},
+        {{SIM_VENDOR_B, 2, 0}},
+    };
+    unsigned count = 0;
+    while (count < SIM_LINES_MAX && table[variant][count].quantity) {
+        lines[count] = table[variant][count];
+        count++;
+    }
+    return count;
+}
+
+enum order_stage sim_variant_stage(uint64_t variant)
+{
+    static const enum order_stage table[SIM_VARIANTS] = {
+        ORDER_STAGE_CONFIRMED, ORDER_STAGE_CONFIRMED, ORDER_STAGE_PENDING,
+        ORDER_STAGE_DRAFT,     ORDER_STAGE_CONFIRMED, ORDER_STAGE_PENDING,
+    };
+    return table[variant];
+}
+
+struct oms_hash128 sim_op_fingerprint(const struct sim_op *op)
+{
+    static const struct oms_hash_key key = {1, 2};
+    struct oms_siphash hash;
+    uint32_t type = op->type;
+    oms_siphash_init(&hash, &key);
+    oms_siphash_update(&hash, &type, sizeof(type));
+    oms_siphash_update(&hash, &op->content, sizeof(op->content));
+    return oms_siphash_final(&hash);
+}
+
+void sim_place_init(struct sim_place *place, const struct oms_hash_key *id_key, uint32_t number,
+                    unsigned tenant, unsigned slot)
+{
+    char key[24];
+    memset(place, 0, sizeof(*place));
+    place->tenant_number = number;
+    if (slot == SIM_SLOT_UNKNOWN) {
+        ids_order_random(1, tenant, slot, place->id);
+    } else if (slot >= SIM_SLOT_UNKNOWN - SIM_SLOTS_BY_KEY) {
+        place->owner = slot % SIM_VENDOR_A; /* staff or customer */
+        place->creation_key = 900 + slot;
+        snprintf(key, sizeof(key), "key-%u", place->creation_key);
+        ids_order_from_key(id_key, number, oms_str_of(sim_people[place->owner].subject), oms_str_of(key),
+                           place->id);
+    } else {
+        /* The same references in both tenants: they must never meet. */
+        snprintf(place->reference, sizeof(place->reference), "ref-%u", slot);
+        ids_order_from_reference(id_key, number, OMS_STR("api"), oms_str_of(place->reference), place->id);
+    }
+    ids_order_text(place->id, place->id_text);
+}
+
+/* ---- drawing ---- */
+
+static uint64_t below(struct sim_workload *workload, uint64_t bound)
+{
+    return oms_prng_below(&workload->prng, bound);
+}
+
+static bool chance(struct sim_workload *workload, unsigned percent)
+{
+    return below(workload, 100) < percent;
+}
+
+void sim_workload_init(struct sim_workload *workload, uint64_t seed)
+{
+    memset(workload, 0, sizeof(*workload));
+    oms_prng_seed(&workload->prng, seed);
+    workload->next_serial = 1;
+}
+
+static void draw_creation(struct sim_workload *workload, struct sim_op *op)
+{
+    bool by_key = op->slot >= SIM_SLOT_UNKNOWN - SIM_SLOTS_BY_KEY;
+    op->type = ORDER_COMMAND_CREATE_ORDER;
+    if (by_key) {
+        op->person = op->slot % SIM_VENDOR_A;
+        op->has_key = true;
+        op->key = 900 + op->slot;
+    }
+    /* Mostly the slot's own content, so that repeats are repeats. */
+    op->content.variant =
+        chance(workload, 85) ? (op->tenant + op->slot) % SIM_VARIANTS : below(workload, SIM_VARIANTS);
+    if (sim_people[op->person].role == SIM_STAFF)
+        op->content.customer = op->slot % 3 ? 3 + op->slot % 2 : 0; /* carla, dora, or nobody */
+    else if (chance(workload, 50))
+        op->content.customer = chance(workload, 90) ? op->person + 1 : 3 + below(workload, 2);
+}
+
+static int64_t draw_expiry(struct sim_workload *workload, int64_t now_ms)
+{
+    if (chance(workload, 40))
+        return 0;
+    return now_ms + 1 + (int64_t)below(workload, chance(workload, 50) ? 20 : 3000);
+}
+
+static void draw_hold(struct sim_workload *workload, int64_t now_ms, struct sim_op *op)
+{
+    static const order_command_set blocks[] = {
+        0, ORDER_COMMAND_BIT(ORDER_COMMAND_CANCEL_ORDER), ORDER_COMMAND_BIT(ORDER_COMMAND_MARK_AS_SHIPPED),
+        ORDER_COMMAND_BIT(ORDER_COMMAND_ADD_SHIPMENT) | ORDER_COMMAND_BIT(ORDER_COMMAND_PROCESS_REFUND)};
+    op->content.at = draw_expiry(workload, now_ms);
+    op->content.blocks = blocks[below(workload, OMS_COUNT_OF(blocks))];
+}
+
+static void draw_payment(struct sim_workload *workload, struct sim_op *op)
+{
+    static const int64_t amounts[] = {2000, 1250, 700, 1999, 771, 100, 125};
+    op->content.amount = amounts[below(workload, OMS_COUNT_OF(amounts))];
+    op->content.payment_id = below(workload, 8); /* few, so that transactions repeat; 0: cash */
+    op->content.status = chance(workload, 70) ? ORDER_PAYMENT_CAPTURED : ORDER_PAYMENT_AUTHORIZED;
+}
+
+static void draw_refund(struct sim_workload *workload, const struct model_state *state, struct sim_op *op)
+{
+    if (state->refund_count && chance(workload, 50)) {
+        op->content.part = 1 + below(workload, state->refund_count + 1);
+        op->content.status = chance(workload, 70) ? ORDER_REFUND_SUCCEEDED : ORDER_REFUND_FAILED;
+    } else {
+        op->content.amount = 1 + (int64_t)below(workload, 1000);
+        op->content.status = chance(workload, 70) ? ORDER_REFUND_PENDING : ORDER_REFUND_SUCCEEDED;
+    }
+}
+
+static void draw_content(struct sim_workload *workload, const struct model_state *state, int64_t now_ms,
+                         struct sim_op *op)
+{
+    op->content.mark = op->serial;
+    switch (op->type) {
+    case ORDER_COMMAND_PLACE_HOLD:
+        draw_hold(workload, now_ms, op);
+        break;
+    case ORDER_COMMAND_RELEASE_HOLD:
+        op->content.part = state->hold_count && chance(workload, 70)
+                               ? state->holds[below(workload, state->hold_count)].id
+                               : 1 + below(workload, state->hold_next + 1);
+        break;
+    case ORDER_COMMAND_RECORD_PAYMENT:
+        draw_payment(workload, op);
+        break;
+    case ORDER_COMMAND_PROCESS_REFUND:
+        draw_refund(workload, state, op);
+        break;
+    case ORDER_COMMAND_ADD_SHIPMENT:
+        op->content.part = chance(workload, 60) ? 1 + below(workload, SIM_LINES_MAX) : 0;
+        op->content.quantity = op->content.part ? 1 + (int64_t)below(workload, 2) : 0;
+        break;
+    case ORDER_COMMAND_CONFIRM_SHIPMENT:
+    case ORDER_COMMAND_DISPATCH_SHIPMENT:
+    case ORDER_COMMAND_DELIVER_SHIPMENT:
+    case ORDER_COMMAND_CANCEL_SHIPMENT:
+        op->content.part = 1 + below(workload, state->shipment_count + 1);
+        break;
+    default:
+        break;
+    }
+}
+
+static enum order_command_type draw_type(struct sim_workload *workload)
+{
+    static const struct {
+        enum order_command_type type;
+        unsigned weight;
+    } table[] = {
+        {ORDER_COMMAND_PLACE_HOLD, 14},      {ORDER_COMMAND_RELEASE_HOLD, 10},
+        {ORDER_COMMAND_RECORD_PAYMENT, 16},  {ORDER_COMMAND_PROCESS_REFUND, 8},
+        {ORDER_COMMAND_ADD_NOTE, 14},        {ORDER_COMMAND_ADD_SHIPMENT, 9},
+        {ORDER_COMMAND_CONFIRM_SHIPMENT, 4}, {ORDER_COMMAND_DISPATCH_SHIPMENT, 7},
+        {ORDER_COMMAND_DELIVER_SHIPMENT, 5}, {ORDER_COMMAND_CANCEL_SHIPMENT, 4},
+        {ORDER_COMMAND_MARK_AS_SHIPPED, 4},  {ORDER_COMMAND_MARK_AS_COMPLETED, 5},
+        {ORDER_COMMAND_PLACE_ORDER, 5},      {ORDER_COMMAND_CONFIRM_ORDER, 5},
+        {ORDER_COMMAND_CANCEL_ORDER, 2},
+    };
+    unsigned total = 0;
+    for (size_t i = 0; i < OMS_COUNT_OF(table); i++)
+        total += table[i].weight;
+    uint64_t ticket = below(workload, total);
+    for (size_t i = 0; i < OMS_COUNT_OF(table); i++) {
+        if (ticket < table[i].weight)
+            return table[i].type;
+        ticket -= table[i].weight;
+    }
+    OMS_UNREACHABLE();
+}
+
+/* The same again: of somebody else, or with other content under the same key, at times. */
+static bool draw_repeat(struct sim_workload *workload, struct sim_op *op)
+{
+    uint64_t serial = op->serial;
+    if (!workload->kept_count || !chance(workload, 15))
+        return false;
+    *op = workload->kept[below(workload, workload->kept_count)];
+    op->serial = serial;
+    if (chance(workload, 12) && op->type == ORDER_COMMAND_CREATE_ORDER)
+        op->content.variant = (op->content.variant + 1) % SIM_VARIANTS;
+    else if (chance(workload, 12))
+        op->content.mark = serial;
+    if (chance(workload, 10) && op->type != ORDER_COMMAND_CREATE_ORDER)
+        op->person = (unsigned)below(workload, SIM_PEOPLE);
+    if (chance(workload, 10))
+        op->has_expected = false;
+    return true;
+}
+
+static void keep(struct sim_workload *workload, const struct sim_op *op)
+{
+    unsigned at = workload->kept_count;
+    if (at == SIM_REPEATS_KEPT)
+        at = (unsigned)below(workload, SIM_REPEATS_KEPT);
+    else
+        workload->kept_count++;
+    workload->kept[at] = *op;
+}
+
+static void draw_who(struct sim_workload *workload, struct sim_op *op)
+{
+    op->tenant = (unsigned)below(workload, SIM_TENANTS);
+    uint64_t a = below(workload, SIM_SLOTS), b = below(workload, SIM_SLOTS);
+    op->slot = (unsigned)(a < b ? a : b); /* the first ones are hot */
+    op->person = chance(workload, 60) ? (unsigned)below(workload, 2) : (unsigned)below(workload, SIM_PEOPLE);
+}
+
+static void draw_command(struct sim_workload *workload, const struct model_state *state, int64_t now_ms,
+                         struct sim_op *op)
+{
+    bool can_create = op->slot != SIM_SLOT_UNKNOWN;
+    if (can_create && chance(workload, state->version ? 8 : 75)) {
+        draw_creation(workload, op);
+    } else {
+        op->type = draw_type(workload);
+        draw_content(workload, state, now_ms, op);
+        if (chance(workload, 15) && state->version) {
+            op->has_expected = true;
+            op->expected = state->version - (chance(workload, 40) ? 1 : 0);
+        }
+    }
+    if (!op->has_key && chance(workload, 50)) {
+        op->has_key = true;
+        op->key = chance(workload, 90) ? 1000 + (unsigned)op->serial : (unsigned)below(workload, 8);
+    }
+    if (op->has_key)
+        keep(workload, op);
+}
+
+void sim_workload_next(struct sim_workload *workload, const struct model *model, int64_t now_ms,
+                       struct sim_op *out)
+{
+    memset(out, 0, sizeof(*out));
+    out->serial = workload->next_serial++;
+    if (!draw_repeat(workload, out)) {
+        draw_who(workload, out);
+        if (chance(workload, 18)) {
+            out->is_read = true;
+            out->is_frozen = chance(workload, 50);
+        } else {
+            draw_command(workload, &model->orders[out->tenant][out->slot].tip, now_ms, out);
+        }
+    }
+    if (!out->is_read && model->orders[out->tenant][out->slot].tip.version >= SIM_VERSIONS_MAX) {
+        out->is_read = true; /* long enough */
+        out->has_key = false;
+    }
+}
+
+/* ---- building ---- */
+
+static struct oms_str text(struct oms_arena *arena, const char *format, ...) OMS_PRINTF(2, 3);
+
+static struct oms_str text(struct oms_arena *arena, const char *format, ...)
+{
+    char bytes[64];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(bytes, sizeof(bytes), format, args);
+    va_end(args);
+    return oms_str_copy(arena, oms_str_of(bytes));
+}
+
+static struct order_amount amount(struct oms_arena *arena, int64_t minor)
+{
+    return (struct order_amount){.text = text(arena, "%" PRId64 ".%02" PRId64, minor / SIM_CURRENCY_DIGITS,
+                                              minor % SIM_CURRENCY_DIGITS),
+                                 .currency = MONEY_CODE('U', 'S', 'D')};
+}
+
+static void build_creation(const struct sim_op *op, const struct sim_place *place, struct oms_arena *arena,
+                           struct order_create_input *out)
+{
+    struct sim_line lines[SIM_LINES_MAX];
+    unsigned count = sim_variant_lines(op->content.variant, lines);
+    struct order_line_input *inputs = oms_arena_calloc(arena, count, sizeof(*inputs));
+    OMS_ASSERT(inputs);
+    for (unsigned i = 0; i < count; i++) {
+        inputs[i].sku = text(arena, "sku-%u", i);
+        inputs[i].name = OMS_STR("A thing");
+        inputs[i].vendor.id = oms_str_of(sim_people[lines[i].vendor].subject);
+        inputs[i].quantity = lines[i].quantity;
+        inputs[i].price = amount(arena, lines[i].price);
+    }
+    out->order_id = oms_str_of(place->id_text);
+    out->external_ref = place->reference[0] ? oms_str_of(place->reference) : OMS_STR_NONE;
+    out->stage = sim_variant_stage(op->content.variant);
+    out->customer.name = OMS_STR("Somebody");
+    if (op->content.customer)
+        out->customer.customer_id = oms_str_of(sim_people[op->content.customer - 1].subject);
+    out->destination.city = OMS_STR("Lima");
+    out->destination.country = OMS_STR("PE");
+    out->has_destination = true;
+    out->lines = inputs;
+    out->line_count = count;
+}
+
+static void build_shipment(const struct sim_op *op, struct oms_arena *arena, struct order_shipment_input *out)
+{
+    out->reason = text(arena, "because %" PRIu64, op->content.mark);
+    if (op->type != ORDER_COMMAND_ADD_SHIPMENT) {
+        out->shipment = (uint32_t)op->content.part;
+    } else if (op->content.part) {
+        struct order_line_ref *ref = oms_arena_calloc(arena, 1, sizeof(*ref));
+        OMS_ASSERT(ref);
+        ref->line_item_id = (uint32_t)op->content.part;
+        ref->quantity = op->content.quantity;
+        out->items = ref;
+        out->item_count = 1;
+    }
+}
+
+static void build_input(const struct sim_op *op, const struct sim_place *place, struct oms_arena *arena,
+                        struct order_command *out)
+{
+    const struct sim_content *content = &op->content;
+    struct oms_str mark = text(arena, "mark %" PRIu64, content->mark);
+    switch (op->type) {
+    case ORDER_COMMAND_CREATE_ORDER:
+        build_creation(op, place, arena, &out->create);
+        break;
+    case ORDER_COMMAND_PLACE_HOLD:
+        out->hold =
+            (struct order_hold_input){.reason = mark, .expires_at = content->at, .blocks = content->blocks};
+        break;
+    case ORDER_COMMAND_RELEASE_HOLD:
+        out->hold = (struct order_hold_input){.hold = (uint32_t)content->part, .reason = mark};
+        break;
+    case ORDER_COMMAND_RECORD_PAYMENT:
+        out->payment = (struct order_payment_input){
+            .method = mark,
+            .provider = OMS_STR("bank"),
+            .transaction_id =
+                content->payment_id ? text(arena, "tx-%" PRIu64, content->payment_id) : OMS_STR_NONE,
+            .amount = amount(arena, content->amount),
+            .status = (enum order_payment_entry_status)content->status,
+        };
+        break;
+    case ORDER_COMMAND_PROCESS_REFUND:
+        out->refund = (struct order_refund_input){
+            .refund_id = (uint32_t)content->part,
+            .reason = mark,
+            .status = (enum order_refund_status)content->status,
+        };
+        if (!content->part)
+            out->refund.amount = amount(arena, content->amount);
+        break;
+    case ORDER_COMMAND_ADD_NOTE:
+        out->note.text = mark;
+        out->note.visible_to_customer = content->mark % 2 == 0;
+        break;
+    case ORDER_COMMAND_CANCEL_ORDER:
+        out->cancel.reason = mark;
+        break;
+    default:
+        build_shipment(op, arena, &out->shipment);
+        break;
+    }
+}
+
+void sim_command_build(const struct sim_op *op, const struct sim_place *place,
+                       const struct oms_hash_key *id_key, struct oms_arena *arena, struct sim_command *out)
+{
+    const struct sim_person *person = &sim_people[op->person];
+    memset(out, 0, sizeof(*out));
+    out->role = oms_str_of(person->role_name);
+    out->principal = (struct principal){
+        .kind = PRINCIPAL_USER,
+        .tenant = place->tenant_number,
+        .subject = oms_str_of(person->subject),
+        .roles = &out->role,
+        .role_count = 1,
+    };
+    if (op->is_read)
+        return;
+    struct order_command *command = &out->command;
+    command->type = op->type;
+    command->has_expected_version = op->has_expected;
+    command->expected_version = op->expected;
+    command->fingerprint = sim_op_fingerprint(op);
+    command->principal = &out->principal;
+    if (op->has_key) {
+        command->has_key = true;
+        command->idempotency_key = text(arena, "key-%u", op->key);
+        command->key = ids_idempotency(id_key, place->tenant_number, out->principal.subject,
+                                       oms_str_of(order_command_info(op->type)->mutation),
+                                       oms_str_make(place->id, sizeof(place->id)), command->idempotency_key);
+    }
+    build_input(op, place, arena, command);
+}
