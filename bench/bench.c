@@ -610,7 +610,9 @@ static void read_settings(struct settings *settings)
     settings->phases = env_text("BENCH_PHASES", "abcdefgmk");
     settings->warmup_s = env_number("BENCH_WARMUP", 2);
     settings->duration_s = env_number("BENCH_SECONDS", 8);
-    settings->shards = (unsigned)env_number("BENCH_SHARDS", cores < 1 ? 1 : cores > 64 ? 64 : (double)cores);
+    /* What the server takes by itself: a core is left for the committer, the materialiser and the kernel. */
+    long shards = cores > 2 ? cores - 1 : 1;
+    settings->shards = (unsigned)env_number("BENCH_SHARDS", (double)(shards > 64 ? 64 : shards));
     settings->orders = (size_t)env_number("BENCH_ORDERS", 10000);
     settings->store_orders = (uint64_t)env_number("BENCH_STORE_ORDERS", 1000000);
     if (settings->orders < 1 || settings->orders > 65536)
