@@ -125,21 +125,16 @@ static void scan_terms(struct walk *walk, enum order_index index, const struct o
     }
 }
 
+/* The stages asked for; all of them, when none is, are all orders. */
 static void scan_stages(struct walk *walk, const struct position *after)
 {
+    unsigned stages = walk->filter.stages ? walk->filter.stages : ~0u;
     for (unsigned stage = ORDER_STAGE_DRAFT; stage < ORDER_STAGE_COUNT; stage++) {
         unsigned char prefix[ORDER_TERM_KEY_MAX];
-        if (walk->filter.stages >> stage & 1)
+        if (stages >> stage & 1)
             scan_open(walk, prefix,
                       order_term_stage_prefix(walk->query->tenant, (enum order_stage)stage, prefix), after);
     }
-}
-
-static void scan_all(struct walk *walk, const struct position *after)
-{
-    unsigned char prefix[ORDER_TERM_KEY_MAX];
-    scan_open(walk, prefix, order_term_prefix(walk->query->tenant, ORDER_INDEX_PLACED, OMS_STR_NONE, prefix),
-              after);
 }
 
 /* The scopes of a caller who may not see the whole tenant. False when there are more than can be merged. */
@@ -173,8 +168,7 @@ static bool only(const struct order_filter *filter, const void *field, size_t si
     none.placed = filter->placed;
     none.created = (struct order_filter_range){INT64_MIN, INT64_MAX};
     none.modified_since = INT64_MIN;
-    if (field)
-        memset((char *)&rest + ((const char *)field - (const char *)filter), 0, size);
+    memset((char *)&rest + ((const char *)field - (const char *)filter), 0, size);
     return memcmp(&rest, &none, sizeof(none)) == 0;
 }
 
@@ -195,12 +189,9 @@ static void choose(struct walk *walk, const struct position *after)
         scan_terms(walk, ORDER_INDEX_SKU, &f->skus, after);
     } else if (f->vendors.count) {
         scan_terms(walk, ORDER_INDEX_VENDOR, &f->vendors, after);
-    } else if (f->stages) {
+    } else {
         scan_stages(walk, after);
         walk->covered = unscoped && only(f, &f->stages, sizeof(f->stages));
-    } else {
-        scan_all(walk, after);
-        walk->covered = unscoped && only(f, NULL, 0);
     }
 }
 

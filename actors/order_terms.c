@@ -125,11 +125,10 @@ bool order_terms_collect(const struct order *order, uint32_t tenant, struct orde
     unsigned char key[ORDER_TERM_KEY_MAX];
 
     terms->count = 0;
-    terms->keys = oms_arena_calloc(terms->arena, 4 + 2 * order->line_count + order->shipment_count,
+    terms->keys = oms_arena_calloc(terms->arena, 3 + 2 * order->line_count + order->shipment_count,
                                    sizeof *terms->keys);
     if (!terms->keys || ids_order_parse(order->order_id, collect.id) != OMS_OK)
         return false;
-    add_key(&collect, key, order_term_prefix(tenant, ORDER_INDEX_PLACED, OMS_STR_NONE, key));
     add_key(&collect, key, order_term_stage_prefix(tenant, order->stage, key));
     add_term(&collect, ORDER_INDEX_CUSTOMER, order->customer.customer_id);
     add_term(&collect, ORDER_INDEX_EXTERNAL_REF, order->external_ref);

@@ -14,13 +14,12 @@
 
 /* Numbers are stored in keys: append only. */
 enum order_index {
-    ORDER_INDEX_PLACED = 1,    /* every order; no term */
-    ORDER_INDEX_STAGE = 2,     /* term: stage, 1 byte */
-    ORDER_INDEX_CUSTOMER = 3,  /* term: customerId */
-    ORDER_INDEX_VENDOR = 4,    /* term: vendorId, each once */
-    ORDER_INDEX_SKU = 5,       /* term: sku, each once */
-    ORDER_INDEX_REFERENCE = 6, /* term: tracking reference of a shipment, each once */
-    ORDER_INDEX_EXTERNAL_REF = 7, /* term: externalRef, whatever its source; none when absent */
+    ORDER_INDEX_STAGE = 1,        /* term: stage, 1 byte; all stages together are all orders */
+    ORDER_INDEX_CUSTOMER = 2,     /* term: customerId */
+    ORDER_INDEX_VENDOR = 3,       /* term: vendorId, each once */
+    ORDER_INDEX_SKU = 4,          /* term: sku, each once */
+    ORDER_INDEX_REFERENCE = 5,    /* term: tracking reference of a shipment, each once */
+    ORDER_INDEX_EXTERNAL_REF = 6, /* term: externalRef, whatever its source; none when absent */
 };
 
 /* Keys in the arena, sorted and unique after order_terms_collect. */
@@ -48,7 +47,7 @@ void order_terms_diff(const struct order_terms *before, const struct order_terms
 
 /*
  * The prefix that all keys of this term share, up to the sort key: a scan's lower bound; the upper bound is
- * the prefix behind which 0xff bytes follow. Returns its length. PLACED takes an absent term. A term over
+ * the prefix behind which 0xff bytes follow. Returns its length. A term over
  * OMS_ID_BYTES_MAX is cut to it, here and when stored, so a look-up must check the state.
  */
 size_t order_term_prefix(uint32_t tenant, enum order_index index, struct oms_str term,
