@@ -17,6 +17,7 @@
 
 /* A variable's value in one request. */
 struct gql_bound {
+    const struct oms_value *given; /* as it came; NULL when it did not */
     bool present;
     struct oms_value value;
 };

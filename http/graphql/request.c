@@ -56,19 +56,24 @@ static enum oms_status gql_select_operation(struct gql_binding_run *run, struct 
 
 /* ---- variables (CoerceVariableValues) ---- */
 
-static const struct oms_value *gql_given(const struct oms_value *variables, struct oms_str name)
+/* One pass over what came: both sides may be long. Variables that the operation does not define are ignored.
+ */
+static void gql_take_given(struct gql_binding_run *run)
 {
+    const struct oms_value *variables = run->variables;
+
     for (size_t i = 0; variables && variables->kind == OMS_VALUE_OBJECT && i < variables->object.count; i++) {
-        if (oms_str_eq(variables->object.fields[i].name, name))
-            return &variables->object.fields[i].value;
+        const struct oms_field *field = &variables->object.fields[i];
+        const struct gql_variable *variable = gql_map_get(&run->operation->by_name, field->name);
+        if (variable)
+            run->bound[variable->index].given = &field->value;
     }
-    return NULL;
 }
 
 static enum oms_status gql_bind_variable(struct gql_binding_run *run, const struct gql_variable *variable)
 {
-    const struct oms_value *given = gql_given(run->variables, variable->name);
     struct gql_bound *bound = &run->bound[variable->index];
+    const struct oms_value *given = bound->given;
     struct gql_coercion c;
     char place[160];
 
@@ -105,6 +110,7 @@ static enum oms_status gql_bind_variables(struct gql_binding_run *run)
     run->bound = oms_arena_calloc(run->arena, operation->variable_count, sizeof(*run->bound));
     if (!run->bound)
         return gql_bind_too_large(run);
+    gql_take_given(run);
     for (const struct gql_variable *variable = operation->variables; variable; variable = variable->next) {
         enum oms_status status = gql_bind_variable(run, variable);
         if (status != OMS_OK && result != OMS_LIMIT)

@@ -74,6 +74,9 @@ void gql_respond(const struct gql_request *request, const struct gql_root_result
         if (has_data)
             oms_buf_append_char(out, ',');
         oms_buf_append_lit(out, "\"errors\":[");
+        if (errors->count == 0) /* the list had no room for any */
+            oms_buf_append_lit(
+                out, "{\"message\":\"The request failed.\",\"extensions\":{\"code\":\"INTERNAL\"}}");
         for (size_t i = 0; i < errors->count; i++) {
             if (i > 0)
                 oms_buf_append_char(out, ',');

@@ -57,7 +57,7 @@ static void gql_register_type(struct gql_builder *b, const struct gql_def *def, 
     struct gql_schema *schema = b->schema;
     struct gql_type *type;
 
-    if (!builtin && gql_builtin_scalar(def->name) != GQL_SCALAR_CUSTOM)
+    if (!builtin && def->kind == GQL_DEF_SCALAR && gql_builtin_scalar(def->name) != GQL_SCALAR_CUSTOM)
         return; /* a schema may spell out what is built in */
     type = GQL_NEW(&schema->arena, struct gql_type);
     type->kind = gql_kind_of_def[def->kind];

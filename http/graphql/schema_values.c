@@ -9,17 +9,11 @@
 #include "http/graphql/print.h"
 #include "http/graphql/validate.h"
 
-static void gql_check_applied(struct gql_validator *v, const struct gql_applied *applied,
-                              enum gql_location location)
-{
-    gql_validate_directives(v, applied, location);
-}
-
 static void gql_check_input_applied(struct gql_validator *v, const struct gql_input *inputs, uint32_t count,
                                     enum gql_location location)
 {
     for (uint32_t i = 0; i < count; i++) {
-        gql_check_applied(v, inputs[i].ast->directives, location);
+        gql_validate_directives(v, inputs[i].ast->directives, location);
         if (inputs[i].initial)
             gql_validate_value(v, inputs[i].initial, inputs[i].type, false, false);
     }
@@ -33,15 +27,15 @@ static void gql_check_type_values(struct gql_validator *v, const struct gql_type
         [GQL_KIND_ENUM] = GQL_AT_ENUM,           [GQL_KIND_INPUT] = GQL_AT_INPUT_OBJECT};
 
     for (uint32_t i = 0; i < type->def_count; i++)
-        gql_check_applied(v, type->defs[i]->directives, places[type->kind]);
+        gql_validate_directives(v, type->defs[i]->directives, places[type->kind]);
     for (uint32_t i = 0; i < type->field_count; i++) {
-        gql_check_applied(v, type->fields[i].ast->directives, GQL_AT_FIELD_DEFINITION);
+        gql_validate_directives(v, type->fields[i].ast->directives, GQL_AT_FIELD_DEFINITION);
         gql_check_input_applied(v, type->fields[i].args, type->fields[i].arg_count,
                                 GQL_AT_ARGUMENT_DEFINITION);
     }
     gql_check_input_applied(v, type->inputs, type->input_count, GQL_AT_INPUT_FIELD_DEFINITION);
     for (uint32_t i = 0; i < type->value_count; i++)
-        gql_check_applied(v, type->values[i].ast->directives, GQL_AT_ENUM_VALUE);
+        gql_validate_directives(v, type->values[i].ast->directives, GQL_AT_ENUM_VALUE);
 }
 
 /* ---- defaults ---- */
@@ -127,22 +121,34 @@ static void gql_coerce_all_defaults(struct gql_validator *v, struct gql_schema *
                            GQL_NAME(d.waiting->name));
 }
 
+static void gql_check_values(struct gql_validator *v, struct gql_schema *schema,
+                             const struct gql_document *document)
+{
+    for (uint32_t i = 0; i < schema->type_count; i++)
+        gql_check_type_values(v, schema->types[i]);
+    for (const struct gql_def *def = document->definitions; def; def = def->next) {
+        if (def->kind == GQL_DEF_SCHEMA)
+            gql_validate_directives(v, def->directives, GQL_AT_SCHEMA);
+    }
+    for (uint32_t i = 0; i < schema->directive_count; i++)
+        gql_check_input_applied(v, schema->directives[i]->args, schema->directives[i]->arg_count,
+                                GQL_AT_ARGUMENT_DEFINITION);
+    if (!v->failed)
+        gql_coerce_all_defaults(v, schema);
+}
+
 bool gql_schema_check_values(struct gql_schema *schema, const struct gql_document *document,
                              struct gql_errors *errors)
 {
-    struct gql_validator v = {
-        .schema = schema, .source = document->source, .arena = &schema->arena, .errors = errors};
+    struct oms_arena scratch;
+    struct gql_validator v = {.schema = schema,
+                              .source = document->source,
+                              .arena = &schema->arena,
+                              .scratch = &scratch,
+                              .errors = errors};
 
-    for (uint32_t i = 0; i < schema->type_count; i++)
-        gql_check_type_values(&v, schema->types[i]);
-    for (const struct gql_def *def = document->definitions; def; def = def->next) {
-        if (def->kind == GQL_DEF_SCHEMA)
-            gql_check_applied(&v, def->directives, GQL_AT_SCHEMA);
-    }
-    for (uint32_t i = 0; i < schema->directive_count; i++)
-        gql_check_input_applied(&v, schema->directives[i]->args, schema->directives[i]->arg_count,
-                                GQL_AT_ARGUMENT_DEFINITION);
-    if (errors->count == 0)
-        gql_coerce_all_defaults(&v, schema);
-    return errors->count == 0;
+    oms_arena_init(&scratch, 4096, GQL_ARENA_UNBOUNDED);
+    gql_check_values(&v, schema, document);
+    oms_arena_fini(&scratch);
+    return !v.failed;
 }

@@ -68,26 +68,40 @@ void gql_each_reached(struct gql_validator *v, struct gql_scope *scope,
     oms_free(stack.items);
 }
 
+static void gql_validate_all(struct gql_validator *v)
+{
+    struct gql_document *document = v->document;
+
+    gql_validate_operations(v);
+    gql_validate_fragment_names(v);
+    for (struct gql_operation_ast *operation = document->operations; operation; operation = operation->next)
+        gql_validate_operation(v, operation);
+    for (struct gql_fragment *fragment = document->fragments; fragment; fragment = fragment->next)
+        gql_validate_fragment(v, fragment);
+    gql_validate_fragment_use(v);
+    gql_validate_variable_use(v);
+    gql_validate_subscriptions(v);
+    gql_validate_limits(v);
+    /* The last rule needs definitions for all fields and fragments without cycles. */
+    if (!v->failed)
+        gql_validate_merge(v);
+}
+
 enum oms_status gql_validate(const struct gql_schema *schema, struct gql_document *document,
                              struct oms_arena *arena, struct gql_errors *errors)
 {
-    struct gql_validator v = {
-        .schema = schema, .document = document, .source = document->source, .arena = arena, .errors = errors};
+    struct oms_arena scratch;
+    struct gql_validator v = {.schema = schema,
+                              .document = document,
+                              .source = document->source,
+                              .arena = arena,
+                              .scratch = &scratch,
+                              .errors = errors};
 
-    gql_validate_operations(&v);
-    gql_validate_fragment_names(&v);
-    for (struct gql_operation_ast *operation = document->operations; operation; operation = operation->next)
-        gql_validate_operation(&v, operation);
-    for (struct gql_fragment *fragment = document->fragments; fragment; fragment = fragment->next)
-        gql_validate_fragment(&v, fragment);
-    gql_validate_fragment_use(&v);
-    gql_validate_variable_use(&v);
-    gql_validate_subscriptions(&v);
-    gql_validate_limits(&v);
-    /* The last rule needs definitions for all fields and fragments without cycles. */
-    if (errors->count == 0)
-        gql_validate_merge(&v);
-    if (errors->count == 0)
+    oms_arena_init(&scratch, 4096, GQL_ARENA_UNBOUNDED);
+    gql_validate_all(&v);
+    oms_arena_fini(&scratch);
+    if (!v.failed)
         return OMS_OK;
     return v.limited ? OMS_LIMIT : OMS_INVALID;
 }

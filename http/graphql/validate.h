@@ -25,14 +25,26 @@ struct gql_validator {
     const struct gql_schema *schema;
     struct gql_document *document; /* NULL while a schema is checked */
     struct oms_str source;
-    struct oms_arena *arena; /* lives as long as the document */
+    struct oms_arena *arena;   /* lives as long as the document */
+    struct oms_arena *scratch; /* until validation ends; what scopes gathered lives there too */
     struct gql_errors *errors;
     struct gql_scope *scope; /* of the definition being walked; NULL: constants only */
+    bool failed;             /* by an error, even one that the full list did not take */
     bool limited;            /* a limit was reached: OMS_LIMIT */
 };
 
 #define GQL_VALIDATE_ERROR(v, at, ...)                                                                       \
-    gql_error_at((v)->errors, GQL_CODE_VALIDATE, (v)->source, (at), __VA_ARGS__)
+    ((v)->failed = true, gql_error_at((v)->errors, GQL_CODE_VALIDATE, (v)->source, (at), __VA_ARGS__))
+/* A limit of ours, not a rule. */
+#define GQL_VALIDATE_LIMIT(v, at, ...)                                                                       \
+    ((v)->failed = (v)->limited = true,                                                                      \
+     gql_error_at((v)->errors, GQL_CODE_LIMIT, (v)->source, (at), __VA_ARGS__))
+
+/* Nothing more can be reported: no need to look on. */
+static inline bool gql_validate_enough(const struct gql_validator *v)
+{
+    return v->errors->truncated;
+}
 
 /* Validates and annotates. OMS_INVALID or OMS_LIMIT with errors. */
 OMS_MUST_USE enum oms_status gql_validate(const struct gql_schema *schema, struct gql_document *document,

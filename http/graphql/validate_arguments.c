@@ -5,7 +5,7 @@ static void gql_validate_arg_names(struct gql_validator *v, const struct gql_arg
 {
     struct gql_map seen;
 
-    gql_map_init(&seen, v->arena, &v->schema->key);
+    gql_map_init(&seen, v->scratch, &v->schema->key);
     for (const struct gql_arg *arg = args; arg; arg = arg->next) {
         const struct gql_arg *other = gql_map_add(&seen, arg->name, (void *)(uintptr_t)arg);
         if (other)

@@ -9,7 +9,7 @@ void gql_validate_directives(struct gql_validator *v, const struct gql_applied *
     struct gql_map seen;
     char what[120];
 
-    gql_map_init(&seen, v->arena, &v->schema->key);
+    gql_map_init(&seen, v->scratch, &v->schema->key);
     for (; applied; applied = applied->next) {
         const struct gql_directive *directive = gql_schema_directive(v->schema, applied->name);
         const struct gql_applied *other;

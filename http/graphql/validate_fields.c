@@ -93,7 +93,7 @@ static void gql_validate_spread(struct gql_validator *v, struct gql_selection *s
         GQL_VALIDATE_ERROR(v, s->at, "Unknown fragment \"%.*s\".", GQL_NAME(s->name));
         return;
     }
-    ref = GQL_NEW(v->arena, struct gql_spread_ref);
+    ref = GQL_NEW(v->scratch, struct gql_spread_ref);
     ref->fragment = s->fragment;
     ref->at = s->at;
     *v->scope->spreads_end = ref;
@@ -104,7 +104,7 @@ static void gql_validate_spread(struct gql_validator *v, struct gql_selection *s
 
 void gql_validate_set(struct gql_validator *v, struct gql_set *set, const struct gql_type *parent)
 {
-    for (struct gql_selection *s = set->first; s; s = s->next) {
+    for (struct gql_selection *s = set->first; s && !gql_validate_enough(v); s = s->next) {
         gql_mark_conditions(v, s);
         switch (s->kind) {
         case GQL_SELECT_FIELD:

@@ -34,10 +34,8 @@ static bool gql_limit_introspection(struct gql_validator *v, struct gql_listing 
     for (const struct gql_selection *s = at.set->first; s; s = s->next) {
         unsigned below = at.lists + (s->kind == GQL_SELECT_FIELD && gql_is_introspection_list(s));
         if (below > GQL_INTROSPECTION_LISTS_MAX) {
-            v->limited = true;
-            gql_error_at(v->errors, GQL_CODE_LIMIT, v->source, s->at,
-                         "Introspection asks for more than %d lists within each other.",
-                         GQL_INTROSPECTION_LISTS_MAX);
+            GQL_VALIDATE_LIMIT(v, s->at, "Introspection asks for more than %d lists within each other.",
+                               GQL_INTROSPECTION_LISTS_MAX);
             return false;
         }
         if (s->kind == GQL_SELECT_SPREAD) {
@@ -75,11 +73,8 @@ static void gql_validate_introspection(struct gql_validator *v)
 
 void gql_validate_limits(struct gql_validator *v)
 {
-    if (v->document->alias_count > OMS_GQL_ALIASES_MAX) {
-        v->limited = true;
-        gql_errors_add(v->errors, GQL_CODE_LIMIT, "The document has more than %d aliases.",
-                       OMS_GQL_ALIASES_MAX);
-    }
-    if (v->errors->count == 0)
+    if (v->document->alias_count > OMS_GQL_ALIASES_MAX)
+        GQL_VALIDATE_LIMIT(v, 0, "The document has more than %d aliases.", OMS_GQL_ALIASES_MAX);
+    if (!v->failed)
         gql_validate_introspection(v);
 }

@@ -294,7 +294,6 @@ static void gql_merge_group_check(struct gql_merger *m, const struct gql_merge_g
 {
     const struct gql_set **sets;
     uint32_t count = 0;
-    size_t errors = m->v->errors->count;
 
     for (const struct gql_merge_field *f = group->fields; f; f = f->next)
         count++;
@@ -305,7 +304,7 @@ static void gql_merge_group_check(struct gql_merger *m, const struct gql_merge_g
     }
     if (question & GQL_ASK_STRICT)
         gql_merge_group_strict(m, group, sets);
-    if (m->v->errors->count > errors || question == GQL_ASK_STRICT)
+    if (m->v->failed || question == GQL_ASK_STRICT)
         return; /* one reason is enough */
     gql_merge_shapes(m, group);
     if (!(question & GQL_ASK_SHAPE))
@@ -341,12 +340,10 @@ void gql_validate_merge(struct gql_validator *v)
         const struct gql_set *set = o->set;
         gql_merge_ask(&m, GQL_ASK_BOTH, &set, 1);
     }
-    for (const struct gql_merge_item *item = m.queue; item && v->errors->count == 0; item = item->next) {
+    for (const struct gql_merge_item *item = m.queue; item && !v->failed; item = item->next) {
         gql_merge_check(&m, item);
-        if (m.visits > GQL_MERGE_VISITS_MAX) {
-            v->limited = true;
-            gql_errors_add(v->errors, GQL_CODE_LIMIT, "The document's fields overlap in too many ways.");
-        }
+        if (m.visits > GQL_MERGE_VISITS_MAX)
+            GQL_VALIDATE_LIMIT(v, 0, "The document's fields overlap in too many ways.");
     }
     oms_arena_fini(&m.done_arena);
     oms_arena_fini(&m.work);

@@ -6,7 +6,7 @@ static void gql_validate_names(struct gql_validator *v)
 {
     struct gql_map names;
 
-    gql_map_init(&names, v->arena, &v->schema->key);
+    gql_map_init(&names, v->scratch, &v->schema->key);
     for (struct gql_operation_ast *o = v->document->operations; o; o = o->next) {
         struct gql_operation_ast *other;
         if (!oms_str_present(o->name)) {
@@ -27,7 +27,7 @@ void gql_validate_operations(struct gql_validator *v)
     for (const struct gql_def *def = v->document->definitions; def; def = def->next)
         GQL_VALIDATE_ERROR(v, def->at, "A type system definition cannot be executed.");
     if (!v->document->operations)
-        gql_errors_add(v->errors, GQL_CODE_VALIDATE, "The document holds no operation.");
+        GQL_VALIDATE_ERROR(v, 0, "The document holds no operation.");
     for (struct gql_operation_ast *o = v->document->operations; o; o = o->next) {
         o->root = v->schema->roots[o->kind];
         if (!o->root)
@@ -85,8 +85,8 @@ void gql_validate_subscriptions(struct gql_validator *v)
         struct gql_map keys;
         if (o->kind != GQL_SUBSCRIPTION || !o->root)
             continue;
-        pending = GQL_ARRAY(v->arena, struct gql_fragment *, v->document->fragment_count);
-        gql_map_init(&keys, v->arena, &v->schema->key);
+        pending = GQL_ARRAY(v->scratch, struct gql_fragment *, v->document->fragment_count);
+        gql_map_init(&keys, v->scratch, &v->schema->key);
         v->document->stamp++;
         gql_count_roots(v, o->set, o->root, &keys);
         gql_collect_spreads(v, o->set, o->root, pending, &count);

@@ -13,7 +13,7 @@ static void gql_note_usage(struct gql_validator *v, const struct gql_lit *lit, c
 
     if (!v->scope)
         return; /* constants only: the parser refused variables */
-    usage = GQL_NEW(v->arena, struct gql_usage);
+    usage = GQL_NEW(v->scratch, struct gql_usage);
     *usage = (struct gql_usage){
         .name = lit->text, .at = lit->at, .type = type, .has_default = has_default, .one_of = one_of};
     *v->scope->usages_end = usage;
@@ -24,7 +24,7 @@ static void gql_validate_unique(struct gql_validator *v, const struct gql_lit *o
 {
     struct gql_map seen;
 
-    gql_map_init(&seen, v->arena, &v->schema->key);
+    gql_map_init(&seen, v->scratch, &v->schema->key);
     for (const struct gql_lit_field *field = object->fields; field; field = field->next) {
         const struct gql_lit_field *other = gql_map_add(&seen, field->name, (void *)(uintptr_t)field);
         if (other)
@@ -57,7 +57,7 @@ static void gql_validate_leaf(struct gql_validator *v, const struct gql_lit *lit
         gql_validate_free(v, lit);
     if (lit->has_variable && type->kind == GQL_KIND_SCALAR && type->named->scalar == GQL_SCALAR_CUSTOM)
         return; /* known only when it is bound */
-    gql_coercion_init(&c, v->arena, NULL, NULL);
+    gql_coercion_init(&c, v->scratch, NULL, NULL);
     if (!gql_coerce_literal(&c, lit, type, &ignored))
         GQL_VALIDATE_ERROR(v, lit->at, "%s", c.message);
 }
@@ -86,7 +86,7 @@ static void gql_validate_object(struct gql_validator *v, const struct gql_lit *l
     }
     if (lit->count > 1)
         gql_validate_unique(v, lit);
-    given = GQL_ARRAY(v->arena, bool, type->input_count);
+    given = GQL_ARRAY(v->scratch, bool, type->input_count);
     for (const struct gql_lit_field *field = lit->fields; field; field = field->next) {
         const struct gql_input *input = gql_type_input(type, field->name);
         if (!input) {
@@ -112,6 +112,8 @@ static void gql_validate_object(struct gql_validator *v, const struct gql_lit *l
 void gql_validate_value(struct gql_validator *v, const struct gql_lit *lit, const struct gql_typeref *type,
                         bool has_default, bool one_of)
 {
+    if (gql_validate_enough(v))
+        return;
     if (lit->kind == GQL_LIT_VARIABLE) {
         gql_note_usage(v, lit, type, has_default, one_of);
         return;

@@ -2,6 +2,7 @@
  * Execution: order and merging of fields, fragments on interfaces and unions, lists, null propagation with
  * paths (section 6.4.4), @skip and @include, what a host sees of a request, and the bounds of the response.
  */
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -295,6 +296,75 @@ static void test_anonymous_subscription(void **state)
     check("subscription { changed { id } }", "{\"data\":{\"changed\":{\"id\":\"b1\"}}}");
 }
 
+/* ---- threads ---- */
+
+#define THREADS 4
+
+struct worker {
+    const struct gql_request *request;
+    pthread_t thread;
+    unsigned good;
+};
+
+static void *work(void *argument)
+{
+    struct worker *w = argument;
+
+    for (int i = 0; i < 200; i++) {
+        struct gqf own = {.schema = NULL};
+        struct oms_arena arena;
+        struct gql_errors errors;
+        oms_arena_init(&arena, 512, 1u << 20);
+        gql_errors_init(&errors, &arena);
+        oms_buf_init(&own.out, 1u << 16);
+        gqf_execute(&own, w->request, &errors);
+        oms_buf_append_char(&own.out, '\0');
+        w->good +=
+            strstr(own.out.data, "\"id\":\"t1\"") && strstr(own.out.data, "No ink") && errors.count == 1;
+        oms_buf_fini(&own.out);
+        oms_arena_fini(&arena);
+    }
+    return NULL;
+}
+
+/* One request executed by several threads while their document is bound for others, with new masks. */
+static void test_threads(void **state)
+{
+    static const char document[] =
+        "query($n: Int, $a: Boolean!, $b: Boolean!, $c: Boolean!) { toy { id @include(if: $a) "
+        "name @include(if: $b) size @skip(if: $c) } best { ... on Book { fails "
+        "price(factor: $n) } } __schema { types { name } } }";
+    struct worker workers[THREADS] = {{.good = 0}};
+    struct gql_prepared *prepared;
+    struct gql_errors errors;
+    struct oms_arena arena;
+
+    (void)state;
+    oms_arena_init(&arena, 4096, 1u << 22);
+    gql_errors_init(&errors, &arena);
+    assert_int_equal(gql_prepare(fixture.schema, oms_str_of(document), &prepared, &errors), OMS_OK);
+    for (unsigned round = 0; round < 64; round++) {
+        struct gql_request *request;
+        struct oms_field fields[] = {
+            {OMS_STR("n"), {.kind = OMS_VALUE_INT, .integer = round}},
+            {OMS_STR("a"), {.kind = OMS_VALUE_BOOL, .boolean = round < THREADS || (round & 1)}},
+            {OMS_STR("b"), {.kind = OMS_VALUE_BOOL, .boolean = round & 2}},
+            {OMS_STR("c"), {.kind = OMS_VALUE_BOOL, .boolean = round & 4}}};
+        struct oms_value variables = {.kind = OMS_VALUE_OBJECT, .object = {fields, 4}};
+        assert_int_equal(gql_bind(prepared, OMS_STR_NONE, &variables, &arena, &request, &errors), OMS_OK);
+        if (round >= THREADS)
+            continue;
+        workers[round].request = request;
+        assert_int_equal(pthread_create(&workers[round].thread, NULL, work, &workers[round]), 0);
+    }
+    for (unsigned i = 0; i < THREADS; i++) {
+        pthread_join(workers[i].thread, NULL);
+        assert_int_equal(workers[i].good, 200);
+    }
+    gql_prepared_release(prepared);
+    oms_arena_fini(&arena);
+}
+
 /* ---- bounds ---- */
 
 /* A buffer that is too small at every possible size: never half a value, and an error says so. */
@@ -386,17 +456,12 @@ static int teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_order_and_merging),
-        cmocka_unit_test(test_fragments),
-        cmocka_unit_test(test_arguments),
-        cmocka_unit_test(test_null),
-        cmocka_unit_test(test_propagation),
-        cmocka_unit_test(test_conditions),
-        cmocka_unit_test(test_variants),
-        cmocka_unit_test(test_request),
-        cmocka_unit_test(test_anonymous_subscription),
-        cmocka_unit_test(test_overflow),
-        cmocka_unit_test(test_many_errors),
+        cmocka_unit_test(test_order_and_merging), cmocka_unit_test(test_fragments),
+        cmocka_unit_test(test_arguments),         cmocka_unit_test(test_null),
+        cmocka_unit_test(test_propagation),       cmocka_unit_test(test_conditions),
+        cmocka_unit_test(test_variants),          cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_request),           cmocka_unit_test(test_anonymous_subscription),
+        cmocka_unit_test(test_overflow),          cmocka_unit_test(test_many_errors),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);

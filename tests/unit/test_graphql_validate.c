@@ -344,6 +344,42 @@ static void test_places(void **state)
                         "\"line\":1,\"column\":9}],\"extensions\":{\"code\":\"GRAPHQL_PARSE_FAILED\"}}]}");
 }
 
+/* A list without room for errors does not make documents valid. */
+static void test_no_room_for_errors(void **state)
+{
+    static const char *const documents[] = {
+        "{",
+        "{ nope }",
+        "{ a: hello a: missing }",
+        "{ hello ...F }",
+        "{ echo(int: \"x\") }",
+        "query($a: Int) { hello }",
+        "subscription { __typename }",
+        "{ __schema { types { fields { type { fields { type { fields { name } } } } } } } }"};
+
+    (void)state;
+    for (size_t i = 0; i < OMS_COUNT_OF(documents); i++) {
+        struct oms_arena arena;
+        struct gql_errors errors;
+        struct gql_prepared *prepared;
+        struct oms_buf out;
+        oms_arena_init(&arena, 64, 0);
+        gql_errors_init(&errors, &arena);
+        assert_int_not_equal(gql_prepare(fixture.schema, oms_str_of(documents[i]), &prepared, &errors),
+                             OMS_OK);
+        assert_int_equal(errors.count, 0);
+        assert_true(errors.truncated);
+        oms_buf_init(&out, 1000);
+        gql_respond(NULL, NULL, &errors, &out);
+        oms_buf_append_char(&out, '\0');
+        assert_string_equal(out.data,
+                            "{\"errors\":[{\"message\":\"The request failed.\",\"extensions\":{\"code\":"
+                            "\"INTERNAL\"}}]}");
+        oms_buf_fini(&out);
+        oms_arena_fini(&arena);
+    }
+}
+
 /* ---- limits ---- */
 
 static char *text_of(const char *before, const char *each, int count, const char *after)
@@ -487,13 +523,21 @@ static int teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_operations), cmocka_unit_test(test_subscriptions),
-        cmocka_unit_test(test_fields),     cmocka_unit_test(test_merge),
-        cmocka_unit_test(test_arguments),  cmocka_unit_test(test_fragments),
-        cmocka_unit_test(test_values),     cmocka_unit_test(test_one_of),
-        cmocka_unit_test(test_directives), cmocka_unit_test(test_variables),
-        cmocka_unit_test(test_usages),     cmocka_unit_test(test_skip_usage),
-        cmocka_unit_test(test_places),     cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_operations),
+        cmocka_unit_test(test_subscriptions),
+        cmocka_unit_test(test_fields),
+        cmocka_unit_test(test_merge),
+        cmocka_unit_test(test_arguments),
+        cmocka_unit_test(test_fragments),
+        cmocka_unit_test(test_values),
+        cmocka_unit_test(test_one_of),
+        cmocka_unit_test(test_directives),
+        cmocka_unit_test(test_variables),
+        cmocka_unit_test(test_usages),
+        cmocka_unit_test(test_skip_usage),
+        cmocka_unit_test(test_places),
+        cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_no_room_for_errors),
         cmocka_unit_test(test_hostile),
     };
 
