@@ -242,7 +242,7 @@ static void emit_notes(struct order_work *work)
         struct order_event *event;
 
         order_prefix(prefix, "notes.", i);
-        if (!order_field_required(work, prefix, "note", in->notes[i].text, ORDER_LONG_TEXT))
+        if (!order_field_required(work, prefix, "text", in->notes[i].text, ORDER_LONG_TEXT))
             continue;
         event = order_emit(work, ORDER_EVENT_NOTE_ADDED);
         event->note = (struct order_note){
