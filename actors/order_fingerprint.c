@@ -13,26 +13,58 @@
 #include "runtime/base/wire.h"
 
 #define DECIMAL_DIGITS_MAX 64
+#define EXPONENT_MAX       10000
 
-static void add_number(struct oms_siphash *state, uint64_t number)
+/* Small pieces are gathered, so that the hash runs over long ones. */
+struct printer {
+    struct oms_siphash state;
+    size_t len;
+    unsigned char bytes[512];
+};
+
+static void flush(struct printer *to)
 {
-    unsigned char bytes[8];
-
-    oms_put_be64(bytes, number);
-    oms_siphash_update(state, bytes, sizeof bytes);
+    oms_siphash_update(&to->state, to->bytes, to->len);
+    to->len = 0;
 }
 
-static void add_row(struct oms_siphash *state, size_t row, unsigned kind)
+static void add_bytes(struct printer *to, const void *data, size_t len)
+{
+    if (len > sizeof to->bytes - to->len) {
+        flush(to);
+        if (len > sizeof to->bytes) {
+            oms_siphash_update(&to->state, data, len);
+            return;
+        }
+    }
+    if (len)
+        memcpy(to->bytes + to->len, data, len);
+    to->len += len;
+}
+
+/* A varint: the same number has one form, and no other number begins with it. */
+static void add_number(struct printer *to, uint64_t number)
+{
+    unsigned char bytes[10];
+    size_t len = 0;
+
+    for (; number >= 0x80; number >>= 7)
+        bytes[len++] = (unsigned char)(number | 0x80);
+    bytes[len++] = (unsigned char)number;
+    add_bytes(to, bytes, len);
+}
+
+static void add_row(struct printer *to, size_t row, unsigned kind)
 {
     unsigned char bytes[2] = {(unsigned char)row, (unsigned char)kind};
 
-    oms_siphash_update(state, bytes, sizeof bytes);
+    add_bytes(to, bytes, sizeof bytes);
 }
 
-static void add_text(struct oms_siphash *state, struct oms_str text)
+static void add_text(struct printer *to, struct oms_str text)
 {
-    add_number(state, text.len);
-    oms_siphash_update(state, text.data, text.len);
+    add_number(to, text.len);
+    add_bytes(to, text.data, text.len);
 }
 
 /* ---- decimals ---- */
@@ -50,8 +82,8 @@ static bool read_exponent(struct oms_str text, size_t at, long *out)
 
     if (at < text.len && text.data[at] == '+')
         at++;
-    if (oms_str_to_i64(oms_str_make(text.data + at, text.len - at), &value) != OMS_OK || value > 10000 ||
-        value < -10000)
+    if (oms_str_to_i64(oms_str_make(text.data + at, text.len - at), &value) != OMS_OK ||
+        value > EXPONENT_MAX || value < -EXPONENT_MAX)
         return false;
     *out = (long)value;
     return true;
@@ -94,23 +126,23 @@ static bool read_decimal(struct oms_str text, struct decimal *out)
     return true;
 }
 
-static void add_decimal(struct oms_siphash *state, struct oms_str text)
+static void add_decimal(struct printer *to, struct oms_str text)
 {
     struct decimal decimal;
 
     if (!read_decimal(text, &decimal)) {
-        add_text(state, text);
+        add_text(to, text);
         return;
     }
-    add_number(state, (uint64_t)decimal.exponent << 1 | decimal.negative);
-    add_text(state, oms_str_make(decimal.digits, decimal.count));
+    add_number(to, (uint64_t)(decimal.exponent + 2 * EXPONENT_MAX) << 1 | decimal.negative);
+    add_text(to, oms_str_make(decimal.digits, decimal.count));
 }
 
 /* ---- rows ---- */
 
-static void add_object(struct oms_siphash *state, const struct order_input_table *table, const void *object);
+static void add_object(struct printer *to, const struct order_input_table *table, const void *object);
 
-static void add_list(struct oms_siphash *state, const struct order_input_field *field, size_t row,
+static void add_list(struct printer *to, const struct order_input_field *field, size_t row,
                      const void *object)
 {
     bool given = false;
@@ -123,17 +155,17 @@ static void add_list(struct oms_siphash *state, const struct order_input_field *
         memcpy(&given, (const char *)object + field->flag, sizeof given);
     if (!count && !given)
         return;
-    add_row(state, row, field->kind);
-    add_number(state, count);
+    add_row(to, row, field->kind);
+    add_number(to, count);
     for (size_t i = 0; i < count; i++) {
         if (field->kind == INPUT_LIST)
-            add_object(state, field->table, items + i * field->table->size);
+            add_object(to, field->table, items + i * field->table->size);
         else
-            add_text(state, ((const struct oms_str *)(const void *)items)[i]);
+            add_text(to, ((const struct oms_str *)(const void *)items)[i]);
     }
 }
 
-static void add_texts_of(struct oms_siphash *state, const struct order_input_field *field, size_t row,
+static void add_texts_of(struct printer *to, const struct order_input_field *field, size_t row,
                          const void *place)
 {
     struct order_amount amount;
@@ -143,22 +175,22 @@ static void add_texts_of(struct oms_siphash *state, const struct order_input_fie
         memcpy(&amount, place, sizeof amount);
         if (!amount.text.len)
             return;
-        add_row(state, row, field->kind);
-        add_number(state, amount.currency);
-        add_decimal(state, amount.text);
+        add_row(to, row, field->kind);
+        add_number(to, amount.currency);
+        add_decimal(to, amount.text);
         return;
     }
     memcpy(&text, place, sizeof text);
     if (!text.len)
         return;
-    add_row(state, row, field->kind);
+    add_row(to, row, field->kind);
     if (field->kind == INPUT_DECIMAL_TEXT)
-        add_decimal(state, text);
+        add_decimal(to, text);
     else
-        add_text(state, text);
+        add_text(to, text);
 }
 
-static void add_numbers_of(struct oms_siphash *state, const struct order_input_field *field, size_t row,
+static void add_numbers_of(struct printer *to, const struct order_input_field *field, size_t row,
                            const void *object)
 {
     const void *place = (const char *)object + field->offset;
@@ -187,12 +219,12 @@ static void add_numbers_of(struct oms_siphash *state, const struct order_input_f
         memcpy(&given, (const char *)object + field->aux, sizeof given);
     if (!number && !given)
         return;
-    add_row(state, row, field->kind);
-    add_number(state, number);
+    add_row(to, row, field->kind);
+    add_number(to, number);
 }
 
 /* Tables nest a few levels deep and are static, so this recursion is bounded by the code. */
-static void add_object(struct oms_siphash *state, const struct order_input_table *table, const void *object)
+static void add_object(struct printer *to, const struct order_input_table *table, const void *object)
 {
     bool given;
 
@@ -206,41 +238,42 @@ static void add_object(struct oms_siphash *state, const struct order_input_table
         case INPUT_DECIMAL_TEXT:
         case INPUT_DECIMAL:
         case INPUT_MONEY:
-            add_texts_of(state, field, row, place);
+            add_texts_of(to, field, row, place);
             break;
         case INPUT_OBJECT:
             given = true;
             if (field->aux)
                 memcpy(&given, (const char *)object + field->aux, sizeof given);
             if (given) {
-                add_row(state, row, field->kind);
-                add_object(state, field->table, place);
+                add_row(to, row, field->kind);
+                add_object(to, field->table, place);
             }
             break;
         case INPUT_LIST:
         case INPUT_TEXTS:
         case INPUT_CODES:
-            add_list(state, field, row, object);
+            add_list(to, field, row, object);
             break;
         default:
-            add_numbers_of(state, field, row, object);
+            add_numbers_of(to, field, row, object);
         }
     }
-    add_row(state, table->count, 0xff); /* an object's end, so that its fields are nobody else's */
+    add_row(to, table->count, 0xff); /* an object's end, so that its fields are nobody else's */
 }
 
 struct oms_hash128 order_input_fingerprint(const struct oms_hash_key *key,
                                            const struct order_command *command)
 {
     const struct order_input_table *table = order_input_table_of(command->type);
-    struct oms_siphash state;
+    struct printer to = {.len = 0};
 
     OMS_ASSERT(table);
-    oms_siphash_init(&state, key);
-    add_text(&state, OMS_STR("order-command"));
-    add_number(&state, ORDER_FINGERPRINT_VERSION);
-    add_number(&state, command->type);
-    add_number(&state, command->has_expected_version ? command->expected_version : 0);
-    add_object(&state, table, command);
-    return oms_siphash_final(&state);
+    oms_siphash_init(&to.state, key);
+    add_text(&to, OMS_STR("order-command"));
+    add_number(&to, ORDER_FINGERPRINT_VERSION);
+    add_number(&to, command->type);
+    add_number(&to, command->has_expected_version ? command->expected_version : 0);
+    add_object(&to, table, command);
+    flush(&to);
+    return oms_siphash_final(&to.state);
 }
