@@ -663,6 +663,11 @@ static rocksdb_options_t *family_options(const struct engine *engine, enum store
     rocksdb_options_t *options = rocksdb_options_create_copy(engine->state_options);
     bool point_reads = family == STORE_STATE || family == STORE_ASIDE || family == STORE_META;
     set_table(options, table_options(engine->cache, point_reads, false, 8 << 10));
+    if (family == STORE_STATE) {
+        /* Every creation asks first whether its order is there: a filter answers without a walk of the memtable. */
+        rocksdb_options_set_memtable_prefix_bloom_size_ratio(options, 0.02);
+        rocksdb_options_set_memtable_whole_key_filtering(options, 1);
+    }
     return options;
 }
 
