@@ -158,12 +158,31 @@ static bool parse_filter(struct api_task *task)
     return false;
 }
 
+/* Notes lie beside the states that a list reads, and are fetched only for documents that show them. */
+static enum oms_status add_notes(struct api_task *task, struct order_page *page)
+{
+    enum oms_status status = OMS_OK;
+    for (size_t i = 0; status == OMS_OK && i < page->count; i++) {
+        struct rt_address address;
+        status = ids_order_parse(page->rows[i].order->order_id, task->id);
+        ids_order_address(task->tenant->number, task->id, &address);
+        if (status == OMS_OK)
+            status = order_history_merge_notes(task->scene.engine, task->scene.view, &address,
+                                               page->rows[i].order);
+    }
+    if (status != OMS_OK)
+        order_page_fini(page);
+    return status;
+}
+
 static void run_orders(struct api_task *task)
 {
     struct order_page page;
     task->list.access = task->scene.access;
     enum oms_status status =
         order_list_run(task->scene.engine, task->scene.view, &task->list, &task->call.arena, &page);
+    if (status == OMS_OK && task->field->needs & API_NEEDS_NOTES)
+        status = add_notes(task, &page);
     struct api_order_page *value = status == OMS_OK ? api_pages_orders(&task->scene, &page) : NULL;
     if (status == OMS_INVALID) {
         api_task_fault(task, "BAD_USER_INPUT",
