@@ -137,8 +137,9 @@ static void power_cut(struct world *world)
     faults->crash_keeps_writes = 0;
     sim_engine_abandon(world->engine);
     world->counts.crashes++;
-    /* The machine was away, and its clock may come back a little behind. */
-    world->now_ms += (int64_t)world_below(world, 4000) - (world_one_in(world, 3) ? 2000 : 0);
+    /* The machine was away for a while, and its clock may come back behind. */
+    int64_t away_ms = (int64_t)world_below(world, 5000);
+    world->now_ms += world_one_in(world, 3) ? -away_ms : away_ms;
 }
 
 static void stop_cleanly(struct world *world)
