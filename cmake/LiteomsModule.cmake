@@ -37,7 +37,7 @@ endfunction()
 set(LITEOMS_TEST_ENVIRONMENT
     "ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1"
     "UBSAN_OPTIONS=print_stacktrace=1"
-    "TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1")
+    "TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1:suppressions=${CMAKE_SOURCE_DIR}/tests/tsan.supp")
 
 # liteoms_unit_test(test_mailbox oms_runtime [LABEL threads] [SOURCES extra.c] [ARGS ...] [LINK lib ...] [TIMEOUT s])
 # Builds <name>.c of the current folder with cmocka and registers it with ctest. Labels: unit (the default), threads
