@@ -6,8 +6,8 @@
 void held_push(struct held_queue *queue, struct rt_shard *shard, struct held_item *item, uint64_t seq,
                uint64_t durable_seq)
 {
-    if (seq <= durable_seq) {
-        item->release(shard, item, OMS_OK);
+    if (seq <= durable_seq || seq <= queue->failed_seq) {
+        item->release(shard, item, seq <= durable_seq ? OMS_OK : OMS_IO);
         return;
     }
     item->next = NULL;
@@ -26,6 +26,8 @@ void held_push(struct held_queue *queue, struct rt_shard *shard, struct held_ite
 void held_release(struct held_queue *queue, struct rt_shard *shard, uint64_t durable_seq,
                   enum oms_status status)
 {
+    if (status != OMS_OK)
+        queue->failed_seq = durable_seq;
     while (queue->first && queue->first->seq <= durable_seq) {
         struct held_item *item = queue->first;
         queue->first = item->next;

@@ -13,6 +13,7 @@
 struct held_queue {
     struct held_item *first, *last;
     uint64_t count;
+    uint64_t failed_seq; /* units above the durable ones, up to this, are of unknown outcome */
 };
 
 /* Part of every message that can be held. `release` is called once, on the shard, with OMS_OK or OMS_IO. */
@@ -22,7 +23,7 @@ struct held_item {
     void (*release)(struct rt_shard *shard, struct held_item *item, enum oms_status status);
 };
 
-/* Waits for `seq`; calls release at once when it is durable already. */
+/* Waits for `seq`; calls release at once when it is durable already, or known to be of unknown outcome. */
 void held_push(struct held_queue *queue, struct rt_shard *shard, struct held_item *item, uint64_t seq,
                uint64_t durable_seq);
 /* Releases everything up to `durable_seq`. */

@@ -148,11 +148,12 @@ static void stop_cleanly(struct world *world)
     world_tell(world, "stop with %u in flight", world->flight_count);
     world->stopping = true;
     world->host->ops->stop(world->host);
-    if (world->flight_count && !world->armed)
+    if (world->flight_count)
         model_fail(world->model, "%u calls did not come home at a clean stop", world->flight_count);
     while (world->flights)
         flight_destroy(world->flights);
     store_close(world->store);
+    *store_memory_faults(world->memory) = (struct store_memory_faults){.free_bytes = UINT64_MAX};
     world->host->ops->destroy(world->host);
     actors_system_destroy(world->system);
     world->host = NULL;
@@ -233,7 +234,11 @@ static void after_failure(struct world *world)
     world->counts.failures++;
     for (uint64_t left = world_below(world, 60); left > 0 && !world_failed(world); left--)
         rt_host_sim_step(world->host);
-    power_cut(world);
+    /* The program then stops as it always does; or it does not get that far. */
+    if (world_one_in(world, 2))
+        stop_cleanly(world);
+    else
+        power_cut(world);
     next_life(world);
 }
 
