@@ -92,7 +92,8 @@ static void read_customer(struct order_work *work, const struct order_customer *
     out->last_name = filled(in->last_name);
     out->email = filled(in->email);
     out->phone = filled(in->phone);
-    if (!out->customer_id.len && !out->name.len && !out->email.len && !out->phone.len)
+    if (!oms_str_trim(out->customer_id).len && !oms_str_trim(out->name).len &&
+        !oms_str_trim(out->email).len && !oms_str_trim(out->phone).len)
         refusal_add(work->refusals, REFUSAL_REQUIRED, REFUSAL_FIELD("customerDetails"),
                     "Give at least one of customerId, name, email and phone");
 }

@@ -138,7 +138,7 @@ static bool take_count(struct input_parse *parse, const struct path *path,
     if (!read_whole(value, &number))
         return invalid(parse, path, "a whole number");
     if (field->kind == INPUT_REF_COUNT && number < 0)
-        return invalid(parse, path, "at least 0");
+        return invalid(parse, path, "a whole number from 1 to 2147483647");
     store_i64(object, field->offset, number);
     return true;
 }

@@ -229,7 +229,7 @@ static void faults_are_named_with_their_path(void **state)
          "SHP-1"},
         {ORDER_COMMAND_CONFIRM_SHIPMENT, "{" ID ",\"shipmentId\":0}", REFUSAL_INVALID, "shipmentId", "SHP-1"},
         {ORDER_COMMAND_ADD_SHIPMENT, "{" ID ",\"shipmentItems\":[{\"lineItemId\":\"1\",\"quantity\":-2}]}",
-         REFUSAL_INVALID, "shipmentItems.0.quantity", "at least 0"},
+         REFUSAL_INVALID, "shipmentItems.0.quantity", "from 1 to"},
         {ORDER_COMMAND_ADD_SHIPMENT, "{" ID ",\"shipmentItems\":[{\"lineItemId\":\"-3\",\"quantity\":1}]}",
          REFUSAL_INVALID, "shipmentItems.0.lineItemId", "an id"},
         {ORDER_COMMAND_ADD_SHIPMENT, "{" ID ",\"mode\":\"DRONE\"}", REFUSAL_INVALID, "mode", "PICKUP"},
