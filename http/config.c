@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "actors/tenant.h"
 #include "http/listen.h"
 #include "http/settings.h"
 #include "runtime/base/alloc.h"
@@ -192,6 +193,11 @@ static void read_top(struct http_settings *top, struct http_config *config, cons
     http_settings_unsigned(top, "shards", 0, OMS_SHARDS_MAX, &config->shards);
     http_settings_bool(top, "dev", &config->dev);
     http_settings_text(top, "single_tenant", &config->single_tenant);
+    if (oms_str_present(config->single_tenant) && !tenant_name_valid(config->single_tenant))
+        http_settings_fault(
+            top, "single_tenant",
+            "must be a tenant's name: 1 to 64 of a-z, 0-9, '-', '_' and '.', beginning with a "
+            "letter or a digit");
     http_settings_word(top, "log_level", levels, OMS_COUNT_OF(levels), &level);
     config->log_level = (enum oms_log_level)level;
     read_tls(top, config, folder);

@@ -88,11 +88,19 @@ static enum oms_status put_tenant(struct rt_host *host, const struct tenant_vers
     return OMS_OK;
 }
 
+static enum oms_status put_default(struct rt_host *host, struct oms_str name, struct oms_error *error)
+{
+    struct tenant_version *version = tenant_create_default(name);
+    enum oms_status status = put_tenant(host, version, error);
+    tenant_version_release(version);
+    return status;
+}
+
 enum oms_status http_demo_tenants(struct actors_system *system, struct rt_host *host,
                                   const struct http_config *config, struct oms_error *error)
 {
     enum oms_status status = OMS_OK;
-    bool demo = false;
+    bool demo = false, single = false;
     (void)system;
     for (size_t i = 0; status == OMS_OK && i < config->tenant_count; i++) {
         struct tenant_version *version;
@@ -101,14 +109,15 @@ enum oms_status http_demo_tenants(struct actors_system *system, struct rt_host *
         if (status != OMS_OK)
             return oms_error_set(error, status, "tenants[%zu]: %s", i, fault.message);
         demo = demo || oms_str_eq_c(version->name, HTTP_DEMO_TENANT);
+        single = single || oms_str_eq(version->name, config->single_tenant);
         status = put_tenant(host, version, error);
         tenant_version_release(version);
     }
-    if (status == OMS_OK && config->dev && !demo) {
-        struct tenant_version *version = tenant_create_default(OMS_STR(HTTP_DEMO_TENANT));
-        status = put_tenant(host, version, error);
-        tenant_version_release(version);
-    }
+    if (status == OMS_OK && config->dev && !demo)
+        status = put_default(host, OMS_STR(HTTP_DEMO_TENANT), error);
+    if (status == OMS_OK && config->single_tenant.len && !single &&
+        !(config->dev && oms_str_eq_c(config->single_tenant, HTTP_DEMO_TENANT)))
+        status = put_default(host, config->single_tenant, error);
     return status;
 }
 

@@ -1,7 +1,7 @@
 /*
  * Tenants and first orders of a server that starts: the configured tenants are created or brought up to date;
- * in development mode there is a tenant `demo` with a few orders to look at. All of it goes through the
- * actors like everything else and is idempotent, so it runs at every start.
+ * `single_tenant` exists; in development mode there is a tenant `demo` with a few orders to look at. All of
+ * it goes through the actors like everything else and is idempotent, so it runs at every start.
  */
 #ifndef HTTP_DEMO_H
 #define HTTP_DEMO_H
