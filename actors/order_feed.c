@@ -118,19 +118,23 @@ static bool matches_event(const struct order_event_filter *filter, enum order_ev
                        (!filter->commands || (filter->commands >> command & 1)));
 }
 
-static bool matches_order(const struct order_event_filter *filter, const struct order *order)
+/* Of what the caller sees of the order: a vendor no payments, and their own lines only. */
+static bool matches_order(const struct order_event_filter *filter, const struct order *order,
+                          const struct access *access, const struct access_order *on)
 {
     if (!filter)
         return true;
     if ((filter->stages && !(filter->stages >> order->stage & 1)) ||
         (filter->fulfillments && !(filter->fulfillments >> order->fulfillment & 1)) ||
-        (filter->payments && !(filter->payments >> order->payment & 1)) ||
+        (filter->payments && !(access_sees_payments(on) && filter->payments >> order->payment & 1)) ||
         (filter->customers && !in_list(filter->customers, order->customer.customer_id)))
         return false;
     if (!filter->vendors)
         return true;
     for (size_t i = 0; i < order->line_count; i++)
-        if (in_list(filter->vendors, order->lines[i].vendor.id))
+        if (in_list(filter->vendors, order->lines[i].vendor.id) &&
+            (access_sees_all_lines(on) ||
+             access_vendor(access, PERMISSION_GET_ORDER, order->lines[i].vendor.id)))
             return true;
     return false;
 }
@@ -150,6 +154,8 @@ struct feed {
     const struct order_event_filter *filter;
     struct feed_fold folds[FEED_FOLDS];
     uint64_t clock;
+    uint64_t
+        folded; /* units of folds made anew: they count as examined, or many orders in turn cost a square */
 };
 
 static enum oms_status apply_record(struct order *order, const struct store_record *record,
@@ -187,6 +193,7 @@ static enum oms_status fold_at(struct feed *feed, const struct store_record *rec
     slot->order = NULL;
     memcpy(slot->id, record->actor.key, 16);
     slot->used = feed->clock;
+    feed->folded += record->version_to;
     enum oms_status status = order_history_at_event(feed->engine, feed->view, &record->actor, record->commit,
                                                     UINT32_MAX, &slot->order);
     *out = slot->order;
@@ -196,12 +203,13 @@ static enum oms_status fold_at(struct feed *feed, const struct store_record *rec
     return status;
 }
 
-static bool reaches(const struct access *access, const struct order *order)
+static bool reaches(const struct feed *feed, const struct order *order)
 {
     struct access_order on;
     struct order_context context = {.principal = &(struct principal){.kind = PRINCIPAL_USER},
-                                    .access = access};
-    return order_access(order, &context, PERMISSION_GET_ORDER, &on);
+                                    .access = feed->access};
+    return order_access(order, &context, PERMISSION_GET_ORDER, &on) &&
+           matches_order(feed->filter, order, feed->access, &on);
 }
 
 /* ---- the walk ---- */
@@ -220,7 +228,7 @@ static enum oms_status add_record(struct feed *feed, const struct store_record *
         return status;
     if (!access_unscoped(feed->access, PERMISSION_GET_ORDER) || wants_order(feed->filter)) {
         status = fold_at(feed, seen, &meta, scratch, &order);
-        if (status != OMS_OK || !matches_order(feed->filter, order) || !reaches(feed->access, order))
+        if (status != OMS_OK || !reaches(feed, order))
             return status;
     }
     bool kept = false;
@@ -282,7 +290,7 @@ enum oms_status order_history_feed(struct store_engine *engine, struct store_vie
     while (status == OMS_OK && !page->has_next && engine->ops->iter_item(iter, &key, &value, &status)) {
         struct store_record record;
         uint64_t commit = oms_get_be64((const unsigned char *)key.data);
-        if (page->examined++ >= OMS_LIST_EXAMINED_MAX) {
+        if (page->examined++ + feed.folded >= OMS_LIST_EXAMINED_MAX) {
             page->has_next = true;
             break;
         }
@@ -301,6 +309,7 @@ enum oms_status order_history_feed(struct store_engine *engine, struct store_vie
         engine->ops->iter_next(iter);
     }
     engine->ops->iter_close(iter);
+    page->examined += feed.folded;
     for (size_t i = 0; i < FEED_FOLDS; i++)
         order_destroy(feed.folds[i].order);
     oms_arena_fini(&scratch);

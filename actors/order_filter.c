@@ -168,21 +168,46 @@ static bool has_email(const struct order_filter_texts *texts, struct oms_str tex
     return false;
 }
 
-static bool lines_match(const struct order_filter *filter, const struct order *order)
+struct sight {
+    const struct order *order;
+    const struct access *access;
+    const struct access_order *on;
+};
+
+static bool sees_line(const struct sight *sight, const struct order_line *line)
+{
+    return line && (access_sees_all_lines(sight->on) ||
+                    access_vendor(sight->access, PERMISSION_GET_ORDER, line->vendor.id));
+}
+
+static bool sees_shipment(const struct sight *sight, const struct order_shipment *shipment)
+{
+    for (size_t i = 0; i < shipment->item_count; i++)
+        if (sees_line(sight, order_find_line(sight->order, shipment->items[i].line)))
+            return true;
+    return access_sees_all_lines(sight->on);
+}
+
+static bool lines_match(const struct order_filter *filter, const struct sight *sight)
 {
     bool vendor = !filter->vendors.count, sku = !filter->skus.count;
-    for (size_t i = 0; i < order->line_count && !(vendor && sku); i++) {
-        vendor = vendor || has(&filter->vendors, order->lines[i].vendor.id);
-        sku = sku || has(&filter->skus, order->lines[i].sku);
+    for (size_t i = 0; i < sight->order->line_count && !(vendor && sku); i++) {
+        const struct order_line *line = &sight->order->lines[i];
+        if (!sees_line(sight, line))
+            continue;
+        vendor = vendor || has(&filter->vendors, line->vendor.id);
+        sku = sku || has(&filter->skus, line->sku);
     }
     return vendor && sku;
 }
 
-static bool reference_matches(const struct order_filter *filter, const struct order *order)
+static bool reference_matches(const struct order_filter *filter, const struct sight *sight)
 {
-    for (size_t i = 0; i < order->shipment_count; i++)
-        if (has(&filter->references, order->shipments[i].tracking_reference))
+    for (size_t i = 0; i < sight->order->shipment_count; i++) {
+        const struct order_shipment *shipment = &sight->order->shipments[i];
+        if (has(&filter->references, shipment->tracking_reference) && sees_shipment(sight, shipment))
             return true;
+    }
     return false;
 }
 
@@ -191,23 +216,37 @@ static bool in_range(const struct order_filter_range *range, int64_t ms)
     return ms >= range->from && ms < range->to;
 }
 
-bool order_filter_matches(const struct order_filter *f, const struct order *order)
+/* To who sees no payments their status is null and nothing is due. */
+static bool money_matches(const struct order_filter *f, const struct sight *sight)
 {
+    bool sees = access_sees_payments(sight->on);
+    bool due = sees && sight->order->refund_due > 0;
+    return (!f->payments || (sees && f->payments >> sight->order->payment & 1)) &&
+           (f->refund_due < 0 || due == (f->refund_due == 1));
+}
+
+static bool customer_matches(const struct order_filter *f, const struct sight *sight)
+{
+    const struct order_customer *customer = &sight->order->customer;
+    return (!f->customers.count || has(&f->customers, customer->customer_id)) &&
+           (!f->emails.count || (access_sees_contact(sight->on) && has_email(&f->emails, customer->email)));
+}
+
+bool order_filter_matches(const struct order_filter *f, const struct order *order,
+                          const struct access *access, const struct access_order *on)
+{
+    struct sight sight = {order, access, on};
     if ((f->stages && !(f->stages >> order->stage & 1)) ||
-        (f->fulfillments && !(f->fulfillments >> order->fulfillment & 1)) ||
-        (f->payments && !(f->payments >> order->payment & 1)))
+        (f->fulfillments && !(f->fulfillments >> order->fulfillment & 1)))
         return false;
-    if ((f->customers.count && !has(&f->customers, order->customer.customer_id)) ||
-        (f->emails.count && !has_email(&f->emails, order->customer.email)) ||
-        (f->external_refs.count && !has(&f->external_refs, order->external_ref)) ||
+    if ((f->external_refs.count && !has(&f->external_refs, order->external_ref)) ||
         (f->sources.count && !has(&f->sources, order->source)) ||
-        (f->activity.count && !has(&f->activity, order_activity_status(order))))
-        return false;
-    if ((f->on_hold >= 0 && order_on_hold(order) != (f->on_hold == 1)) ||
-        (f->refund_due >= 0 && (order->refund_due > 0) != (f->refund_due == 1)))
+        (f->activity.count && !has(&f->activity, order_activity_status(order))) ||
+        (f->on_hold >= 0 && order_on_hold(order) != (f->on_hold == 1)))
         return false;
     if (!in_range(&f->placed, order->placed_at) || !in_range(&f->created, order->created_at) ||
         order->modified_at < f->modified_since)
         return false;
-    return lines_match(f, order) && (!f->references.count || reference_matches(f, order));
+    return money_matches(f, &sight) && customer_matches(f, &sight) && lines_match(f, &sight) &&
+           (!f->references.count || reference_matches(f, &sight));
 }

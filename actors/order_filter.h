@@ -29,7 +29,11 @@ struct order_filter {
     uint64_t modified_commit;
 };
 
-/* Everything asked for holds. */
-bool order_filter_matches(const struct order_filter *filter, const struct order *order);
+/*
+ * Everything asked for holds, of what this caller sees of the order: a filter must not tell a vendor what its
+ * fields would not (payments, the customer's e-mail, other vendors' lines).
+ */
+bool order_filter_matches(const struct order_filter *filter, const struct order *order,
+                          const struct access *access, const struct access_order *on);
 
 #endif

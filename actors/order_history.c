@@ -173,13 +173,23 @@ enum oms_status order_history_load(struct store_engine *engine, struct store_vie
 
 /* ---- pages of events ---- */
 
+#define PAGE_ROOM_FIRST 8 /* most orders have few events, and a list may ask for those of many orders */
+
 /* Room for one more event; NULL when the arena is exhausted. */
-static struct order_history_event *page_next(struct order_history_page *page, unsigned limit,
+static struct order_history_event *page_next(struct order_history_page *page, size_t *room,
                                              struct oms_arena *arena)
 {
-    if (!page->items)
-        page->items = oms_arena_calloc(arena, limit, sizeof(page->items[0]));
-    return page->items && page->count < limit ? &page->items[page->count] : NULL;
+    if (page->count == *room) {
+        size_t more = *room ? 2 * *room : PAGE_ROOM_FIRST;
+        struct order_history_event *items = oms_arena_calloc(arena, more, sizeof(*items));
+        if (!items)
+            return NULL;
+        if (page->count)
+            memcpy(items, page->items, page->count * sizeof(*items));
+        page->items = items;
+        *room = more;
+    }
+    return &page->items[page->count];
 }
 
 /* Decodes event `ordinal` of a record whose bytes live in the arena. */
@@ -219,6 +229,7 @@ enum oms_status order_history_events(struct store_engine *engine, struct store_v
     struct store_timeline_item item;
     struct oms_buf bytes;
     enum oms_status status = OMS_OK;
+    size_t room = 0;
     uint16_t partition = store_partition_of(order->tenant);
     struct store_timeline *timeline = store_timeline_open(engine, view, order, 0);
     *page = (struct order_history_page){.end_commit = after_commit, .end_ordinal = after_ordinal};
@@ -235,12 +246,14 @@ enum oms_status order_history_events(struct store_engine *engine, struct store_v
         for (size_t i = 0; status == OMS_OK && i < record.event_count; i++) {
             if (!is_after(item.commit, i, after_commit, after_ordinal))
                 continue;
-            struct order_history_event *out = page_next(page, limit, arena);
-            if (!out) {
+            if (page->count == limit) {
                 page->has_next = true;
                 break;
             }
-            status = page_decode(&record, &meta, i, arena, out);
+            struct order_history_event *out = page_next(page, &room, arena);
+            status = out ? page_decode(&record, &meta, i, arena, out) : OMS_LIMIT;
+            if (status != OMS_OK)
+                break;
             page->count++;
             page->end_commit = item.commit;
             page->end_ordinal = (unsigned)i;

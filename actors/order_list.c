@@ -247,8 +247,8 @@ static struct order *walk_load(struct walk *walk, const struct position *at, str
         walk->status = status == OMS_NOT_FOUND ? OMS_CORRUPT : status;
     struct order_context context = {.principal = &(struct principal){.kind = PRINCIPAL_USER},
                                     .access = walk->query->access};
-    if (status == OMS_OK && order_filter_matches(&walk->filter, order) &&
-        order_access(order, &context, PERMISSION_GET_ORDER, on))
+    if (status == OMS_OK && order_access(order, &context, PERMISSION_GET_ORDER, on) &&
+        order_filter_matches(&walk->filter, order, walk->query->access, on))
         return order;
     order_destroy(order);
     return NULL;
@@ -403,24 +403,21 @@ void order_page_fini(struct order_page *page)
 }
 
 enum oms_status order_list_count(struct store_engine *engine, struct store_view *view,
-                                 const struct order_list_query *query, struct oms_arena *arena,
-                                 uint64_t *count, bool *capped)
+                                 const struct order_list_query *query, struct order_count *out)
 {
-    (void)arena;
     struct walk *walk = oms_malloc(sizeof(*walk));
     struct position at;
-    uint64_t examined = 0;
-    *count = 0;
-    *capped = false;
+    *out = (struct order_count){0};
     enum oms_status status = walk_open(walk, engine, view, query);
     while (status == OMS_OK && walk_next(walk, &at)) {
         struct access_order on;
-        if (*count == OMS_COUNT_MAX || (!walk->covered && examined++ == OMS_LIST_EXAMINED_MAX)) {
-            *capped = true;
+        if (out->count == OMS_COUNT_MAX || (!walk->covered && out->examined == OMS_LIST_EXAMINED_MAX)) {
+            out->capped = true;
             break;
         }
+        out->examined++;
         struct order *order = walk->covered ? NULL : walk_load(walk, &at, &on);
-        *count += walk->covered || order;
+        out->count += walk->covered || order;
         order_destroy(order);
     }
     if (status == OMS_OK)

@@ -33,7 +33,7 @@ struct order_list_query {
 };
 
 struct order_row {
-    struct order *order; /* thawed, with notes when it has any; freed by order_page_fini */
+    struct order *order; /* thawed; freed by order_page_fini */
     struct access_order on;
     struct oms_str cursor; /* in the page's arena */
 };
@@ -53,10 +53,15 @@ OMS_MUST_USE enum oms_status order_list_run(struct store_engine *engine, struct 
                                             struct order_page *page);
 void order_page_fini(struct order_page *page);
 
-/* Counts matches up to OMS_COUNT_MAX; *capped: there are more, or the bound of examined rows ended it. */
+struct order_count {
+    uint64_t count;
+    bool capped; /* there are more, or the bound of examined rows ended it */
+    uint64_t examined;
+};
+
+/* Counts matches up to OMS_COUNT_MAX. */
 OMS_MUST_USE enum oms_status order_list_count(struct store_engine *engine, struct store_view *view,
-                                              const struct order_list_query *query, struct oms_arena *arena,
-                                              uint64_t *count, bool *capped);
+                                              const struct order_list_query *query, struct order_count *out);
 
 /* The orders that carry a tracking reference (newest first), at most `max`; for order(by:
  * {trackingReference}). */

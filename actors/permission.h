@@ -211,6 +211,10 @@ static inline bool access_sees_staff_notes(const struct access_order *on)
 {
     return on->full;
 }
+static inline bool access_sees_holds(const struct access_order *on)
+{
+    return on->full; /* that something is blocked, availableActions tells everybody */
+}
 static inline bool access_sees_all_lines(const struct access_order *on)
 {
     return on->full || on->customer;

@@ -206,10 +206,13 @@ static bool check_origin(struct api_request *request)
     return true;
 }
 
-/* Binds and starts; answers faults. Owns the holds of `request`. */
+/* Binds and starts; answers faults. Owns the holds of `request`, which lives in the exchange: not to be
+ * touched once that is answered. */
 static void run(struct api_request *request, const struct params *params)
 {
     struct http_exchange *exchange = request->exchange;
+    struct gql_prepared *prepared = request->prepared;
+    const struct http_claims *claims = request->claims;
     enum oms_status status = gql_bind(request->prepared, params->operation_name, params->variables,
                                       &exchange->arena, &request->gql, &request->errors);
     bool answered = false;
@@ -237,10 +240,10 @@ static void run(struct api_request *request, const struct params *params)
             return;
         }
     }
-    gql_prepared_release(request->prepared);
-    http_claims_release(request->claims);
     if (!answered)
         respond_faults(exchange, &request->errors, request->graphql_response);
+    gql_prepared_release(prepared);
+    http_claims_release(claims);
 }
 
 void api_handle_graphql(struct http_exchange *exchange, void *context)

@@ -1,15 +1,24 @@
 /* Pages of orders and events from the store. See pages.h. */
 #include "http/api/pages.h"
 
+#include <stdatomic.h>
+
 #include "actors/ids.h"
 #include "actors/order.h"
 #include "actors/order_event_json.h"
 #include "runtime/base/limits.h"
 
+#define BYTES_PER_ROW 512 /* kept memory counts as rows looked at */
+
 struct api_owned {
     struct api_owned *next;
     struct order *order;
 };
+
+bool api_scene_charge(struct api_scene *scene, uint64_t rows)
+{
+    return atomic_fetch_add_explicit(scene->rows, rows, memory_order_relaxed) < OMS_REQUEST_ROWS_MAX;
+}
 
 struct api_order *api_pages_keep(struct api_scene *scene, struct order *order)
 {
@@ -19,6 +28,7 @@ struct api_order *api_pages_keep(struct api_scene *scene, struct order *order)
         order_destroy(order);
         return NULL;
     }
+    (void)api_scene_charge(scene, order->arena.used / BYTES_PER_ROW); /* it stays until the task ends */
     owned->order = order;
     owned->next = scene->owned;
     scene->owned = owned;
@@ -181,12 +191,20 @@ const struct api_event_page *api_pages_order_events(struct gql_exec *x, const st
         gql_fail(x, "INTERNAL", "The answer is too large");
         return NULL;
     }
+    if (!api_scene_charge(scene, first)) {
+        gql_fail(x, "LIMIT_EXCEEDED", API_TOO_MANY_ROWS);
+        return NULL;
+    }
     ids_order_address(scene->tenant->number, id, &address);
     enum oms_status status = order_history_events(scene->engine, scene->view, &address, from.commit,
                                                   from.ordinal, first, scene->arena, page);
     if (status == OMS_OK)
         value->events = oms_arena_calloc(scene->arena, page->count + 1, sizeof(value->events[0]));
-    if (status != OMS_OK || !value->events) {
+    if (status == OMS_LIMIT || (status == OMS_OK && !value->events)) {
+        gql_fail(x, "LIMIT_EXCEEDED", API_TOO_MANY_ROWS);
+        return NULL;
+    }
+    if (status != OMS_OK) {
         gql_fail(x, "INTERNAL", "The order's events cannot be read");
         return NULL;
     }

@@ -43,12 +43,6 @@ struct api_event_page {
     struct api_page_info info;
 };
 
-/* Value of Count. */
-struct api_count {
-    uint64_t count;
-    bool capped;
-};
-
 /* Owns the order for the execution and makes its value (with `on` still empty). NULL when the arena is
  * exhausted. */
 struct api_order *api_pages_keep(struct api_scene *scene, struct order *order);

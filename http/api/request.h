@@ -45,8 +45,9 @@ struct api_request {
     struct gql_root_result *results; /* one per root */
     struct api_task **tasks;         /* one per root; NULL when it needed none */
     size_t root_count;
-    size_t pending;   /* tasks under way, and 1 while they are being started */
-    size_t next_root; /* mutations: the next one to start */
+    size_t pending;        /* tasks under way, and 1 while they are being started */
+    size_t next_root;      /* mutations: the next one to start */
+    _Atomic uint64_t rows; /* looked at by its reads so far; they run side by side */
     struct oms_str tenant_header, key_header;
     bool graphql_response; /* answers as application/graphql-response+json */
 };

@@ -30,6 +30,7 @@ struct api_scene {
     struct store_view *view;
     struct oms_arena *arena; /* of the execution's data, beside the engine's scratch */
     struct api_owned *owned; /* orders read for this execution, freed by api_pages_release */
+    _Atomic uint64_t *rows;  /* of the whole request: what its reads in the pool have looked at */
 };
 
 /* The head of every value that can stand for the interface Node: the name of its object type. */
@@ -67,6 +68,15 @@ struct api_payload {
     bool created;
 };
 
+/*
+ * Counts rows that a read looked at, or is about to: false when the request has looked at
+ * OMS_REQUEST_ROWS_MAX already. An event can be asked for its order, and that for its events: without a bound
+ * a short document would keep the pool busy for hours.
+ */
+bool api_scene_charge(struct api_scene *scene, uint64_t rows);
+#define API_TOO_MANY_ROWS                                                                                    \
+    "The request reads too much: ask for smaller pages, or for fewer events with their orders"
+
 /* ---- bindings, collected at start ---- */
 
 struct api_bindings {
@@ -89,8 +99,10 @@ const struct gql_type_binding *api_types(size_t *count);
 struct api_scene *api_scene_of(const struct gql_exec *x);
 /* Null for an absent text. */
 bool api_write_text(struct oms_buf *out, struct oms_str text);
-/* Null for 0. */
+/* Null for 0: for instants that may be absent. */
 bool api_write_instant(struct oms_buf *out, int64_t ms);
+/* For those that cannot, whatever they are: an order may well be placed at the first instant of 1970. */
+bool api_write_time(struct oms_buf *out, int64_t ms);
 /* A static name of an enum, in quotes; null for NULL. */
 bool api_write_name(struct oms_buf *out, const char *name);
 bool api_write_bool(struct oms_buf *out, bool value);

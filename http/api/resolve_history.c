@@ -42,7 +42,7 @@ API_LEAF_FN(event_cursor, struct api_event, write_cursor(out, p->event->commit, 
 API_LEAF_FN(event_sequence, struct api_event, api_write_int(out, (int64_t)p->event->meta.sequence))
 API_LEAF_FN(event_version, struct api_event, api_write_int(out, (int64_t)p->event->meta.version))
 API_LEAF_FN(event_commit, struct api_event, write_commit(out, p->event->commit))
-API_LEAF_FN(event_at, struct api_event, api_write_instant(out, p->event->meta.time))
+API_LEAF_FN(event_at, struct api_event, api_write_time(out, p->event->meta.time))
 API_LEAF_FN(event_type, struct api_event, api_write_name(out, order_event_name(p->event->event.type)))
 API_LEAF_FN(event_command, struct api_event,
             api_write_name(out, order_command_info(p->event->meta.command)->mutation))
@@ -60,6 +60,10 @@ static struct api_order *event_order_at(struct gql_exec *x, const struct api_eve
     struct api_scene *scene = api_scene_of(x);
     struct rt_address address;
     struct order *order = NULL;
+    if (!api_scene_charge(scene, p->event->meta.version)) {
+        gql_fail(x, "LIMIT_EXCEEDED", API_TOO_MANY_ROWS);
+        return NULL;
+    }
     ids_order_address(p->tenant, p->event->order_id, &address);
     enum oms_status status = order_history_at_event(scene->engine, scene->view, &address, p->event->commit,
                                                     p->event->ordinal, &order);
@@ -82,7 +86,7 @@ static bool event_change(struct gql_exec *x, const void *parent, struct oms_buf 
     const struct api_event *p = parent;
     const struct order *order = p->order->order; /* as it is now: names of steps never change */
     if (!access_sees_all_lines(&p->order->on)) {
-        const struct api_order *at = event_order_at(x, p);
+        const struct api_order *at = event_order_at(x, p); /* with lines that are gone now */
         if (!at)
             return false;
         order = at->order;
@@ -175,8 +179,8 @@ static const void *order_events(struct gql_exec *x, const void *parent)
     return api_pages_order_events(x, parent);
 }
 
-API_LEAF_FN(count_count, struct api_count, api_write_int(out, (int64_t)p->count))
-API_LEAF_FN(count_precision, struct api_count, api_write_name(out, p->capped ? "AT_LEAST" : "EXACT"))
+API_LEAF_FN(count_count, struct order_count, api_write_int(out, (int64_t)p->count))
+API_LEAF_FN(count_precision, struct order_count, api_write_name(out, p->capped ? "AT_LEAST" : "EXACT"))
 
 static const struct gql_binding bindings[] = {
     API_LEAF("OrderEvent.id", event_id),

@@ -121,12 +121,16 @@ ORDER_LIST_FN(order_refunds, refunds, refund_count, shows_money)
 ORDER_LIST_FN(order_activities, activities, activity_count, shows_always)
 ORDER_LIST_FN(order_notes, notes, notes_held, shows_note)
 
-/* Active holds, then the last released ones. */
+/* Active holds, then the last released ones. Their reasons ("chargeback suspected") are the staff's own. */
 static bool order_holds(struct gql_exec *x, const void *parent, struct gql_list *out)
 {
     const struct api_order *p = parent;
     const struct order *o = p->order;
     struct part_list *list = OMS_ARENA_NEW(gql_exec_arena(x), struct part_list);
+    if (!access_sees_holds(&p->on)) {
+        *out = (struct gql_list){0, part_item, NULL};
+        return true;
+    }
     if (list)
         list->parts =
             oms_arena_calloc(gql_exec_arena(x), o->hold_count + o->released_hold_count + 1, sizeof(void *));
@@ -220,7 +224,7 @@ PART_FN(shipment_tracking_url, struct order_shipment, api_write_text(out, p->tra
 PART_FN(shipment_label, struct order_shipment, api_write_text(out, p->label_url))
 PART_FN(shipment_carrier, struct order_shipment, api_write_text(out, p->carrier_status))
 PART_FN(shipment_reason, struct order_shipment, api_write_text(out, p->reason))
-PART_FN(shipment_created, struct order_shipment, api_write_instant(out, p->created_at))
+PART_FN(shipment_created, struct order_shipment, api_write_time(out, p->created_at))
 PART_FN(shipment_confirmed, struct order_shipment, api_write_instant(out, p->confirmed_at))
 PART_FN(shipment_dispatched, struct order_shipment, api_write_instant(out, p->dispatched_at))
 PART_FN(shipment_delivered, struct order_shipment, api_write_instant(out, p->delivered_at))
@@ -260,8 +264,8 @@ PART_FN(payment_status, struct order_payment, api_write_name(out, order_payment_
 PART_FN(payment_method, struct order_payment, api_write_text(out, p->method))
 PART_FN(payment_provider, struct order_payment, api_write_text(out, p->provider))
 PART_FN(payment_transaction, struct order_payment, api_write_text(out, p->transaction_id))
-PART_FN(payment_occurred, struct order_payment, api_write_instant(out, p->occurred_at))
-PART_FN(payment_recorded, struct order_payment, api_write_instant(out, p->recorded_at))
+PART_FN(payment_occurred, struct order_payment, api_write_time(out, p->occurred_at))
+PART_FN(payment_recorded, struct order_payment, api_write_time(out, p->recorded_at))
 PART_MONEY_FN(payment_amount, struct order_payment, p->amount)
 
 /* ---- Return ---- */
@@ -270,7 +274,7 @@ PART_FN(return_status, struct order_return, api_write_name(out, order_return_sta
 PART_FN(return_reason, struct order_return, api_write_text(out, p->reason))
 PART_FN(return_comments, struct order_return, api_write_text(out, p->comments))
 PART_FN(return_note, struct order_return, api_write_text(out, p->decision_note))
-PART_FN(return_requested, struct order_return, api_write_instant(out, p->requested_at))
+PART_FN(return_requested, struct order_return, api_write_time(out, p->requested_at))
 PART_FN(return_approved, struct order_return, api_write_instant(out, p->approved_at))
 PART_FN(return_received, struct order_return, api_write_instant(out, p->received_at))
 PART_FN(return_closed, struct order_return, api_write_instant(out, p->closed_at))
@@ -310,7 +314,7 @@ PART_FN(refund_return, struct order_refund,
 PART_FN(refund_reason, struct order_refund, api_write_text(out, p->reason))
 PART_FN(refund_provider, struct order_refund, api_write_text(out, p->provider))
 PART_FN(refund_transaction, struct order_refund, api_write_text(out, p->transaction_id))
-PART_FN(refund_created, struct order_refund, api_write_instant(out, p->created_at))
+PART_FN(refund_created, struct order_refund, api_write_time(out, p->created_at))
 PART_FN(refund_settled, struct order_refund, api_write_instant(out, p->settled_at))
 PART_MONEY_FN(refund_amount, struct order_refund, p->amount)
 PART_MONEY_FN(refund_fee, struct order_refund, p->fee)
@@ -323,7 +327,8 @@ PART_FN(activity_status, struct order_activity, api_write_text(out, p->activity_
 PART_FN(activity_sequence, struct order_activity, api_write_int(out, p->sequence))
 PART_FN(activity_optional, struct order_activity, api_write_bool(out, p->optional))
 PART_FN(activity_outcome, struct order_activity, api_write_name(out, order_outcome_name(p->outcome)))
-PART_FN(activity_reviewer, struct order_activity, api_write_text(out, p->reviewer))
+PART_FN(activity_reviewer, struct order_activity,
+        access_sees_staff_notes(&of->of->on) && api_write_text(out, p->reviewer))
 PART_FN(activity_comments, struct order_activity,
         access_sees_staff_notes(&of->of->on) && api_write_text(out, p->comments))
 PART_FN(activity_input, struct order_activity,
@@ -331,12 +336,19 @@ PART_FN(activity_input, struct order_activity,
 PART_FN(activity_started, struct order_activity, api_write_instant(out, p->started_at))
 PART_FN(activity_due, struct order_activity, api_write_instant(out, p->due_at))
 PART_FN(activity_finished, struct order_activity, api_write_instant(out, p->finished_at))
-PART_OBJECT_FN(activity_actor, struct order_activity, p->finished_at ? &p->actor : NULL)
+
+static const void *activity_actor(struct gql_exec *x, const void *parent)
+{
+    const struct api_part *of = parent;
+    const struct order_activity *p = of->part;
+    (void)x;
+    return p->finished_at && access_sees_staff_notes(&of->of->on) ? &p->actor : NULL;
+}
 
 /* ---- Hold ---- */
 PART_FN(hold_id, struct order_hold, api_write_part_id(out, ORDER_PART_HOLD, p->id))
 PART_FN(hold_reason, struct order_hold, api_write_text(out, p->reason))
-PART_FN(hold_placed, struct order_hold, api_write_instant(out, p->placed_at))
+PART_FN(hold_placed, struct order_hold, api_write_time(out, p->placed_at))
 PART_FN(hold_expires, struct order_hold, api_write_instant(out, p->expires_at))
 PART_FN(hold_released, struct order_hold, api_write_instant(out, p->released_at))
 PART_FN(hold_release_reason, struct order_hold, api_write_text(out, p->release_reason))
@@ -364,7 +376,7 @@ static bool hold_blocks(struct gql_exec *x, const void *parent, struct oms_buf *
 /* ---- Note ---- */
 PART_FN(note_id, struct order_note, api_write_part_id(out, ORDER_PART_NOTE, p->id))
 PART_FN(note_text, struct order_note, api_write_text(out, p->text))
-PART_FN(note_created, struct order_note, api_write_instant(out, p->created_at))
+PART_FN(note_created, struct order_note, api_write_time(out, p->created_at))
 PART_FN(note_visible, struct order_note, api_write_bool(out, p->visible_to_customer))
 PART_OBJECT_FN(note_author, struct order_note, &p->author)
 

@@ -89,6 +89,8 @@ static void start_get_order(struct api_task *task)
         api_task_fail(task, "BAD_USER_INPUT", "\"at\" is no RFC 3339 instant");
         return;
     }
+    if (oms_str_present(at) && !task->at_ms)
+        task->at_ms = -1; /* 0 says "now"; nothing had been taken in a millisecond earlier either */
     if (ids_order_parse(text_arg(task, "orderId"), task->id) != OMS_OK)
         finish_null(task);
     else
@@ -175,12 +177,24 @@ static enum oms_status add_notes(struct api_task *task, struct order_page *page)
     return status;
 }
 
+/* Whether the request may look at any more rows: lists and counts walk many. */
+static bool begin_walk(struct api_task *task)
+{
+    if (api_scene_charge(&task->scene, 0))
+        return true;
+    api_task_fault(task, "LIMIT_EXCEEDED", API_TOO_MANY_ROWS);
+    return false;
+}
+
 static void run_orders(struct api_task *task)
 {
     struct order_page page;
     task->list.access = task->scene.access;
+    if (!begin_walk(task))
+        return;
     enum oms_status status =
         order_list_run(task->scene.engine, task->scene.view, &task->list, &task->call.arena, &page);
+    (void)api_scene_charge(&task->scene, page.examined);
     if (status == OMS_OK && task->field->needs & API_NEEDS_NOTES)
         status = add_notes(task, &page);
     struct api_order_page *value = status == OMS_OK ? api_pages_orders(&task->scene, &page) : NULL;
@@ -224,10 +238,12 @@ static void start_orders(struct api_task *task)
 
 static void run_count(struct api_task *task)
 {
-    struct api_count count;
+    struct order_count count;
     task->list.access = task->scene.access;
-    enum oms_status status = order_list_count(task->scene.engine, task->scene.view, &task->list,
-                                              &task->call.arena, &count.count, &count.capped);
+    if (!begin_walk(task))
+        return;
+    enum oms_status status = order_list_count(task->scene.engine, task->scene.view, &task->list, &count);
+    (void)api_scene_charge(&task->scene, count.examined);
     if (status != OMS_OK)
         pool_failed(task, status);
     else
@@ -252,9 +268,12 @@ static void run_feed(struct api_task *task)
 {
     struct order_history_page page;
     struct api_event_page *value = NULL;
+    if (!begin_walk(task))
+        return;
     enum oms_status status = order_history_feed(task->scene.engine, task->scene.view, task->tenant->number,
                                                 task->scene.access, task->events, task->after.commit,
                                                 task->after.ordinal, task->first, &task->call.arena, &page);
+    (void)api_scene_charge(&task->scene, page.examined);
     if (status == OMS_OK)
         status = api_pages_events(&task->scene, &page, text_arg(task, "after"), &value);
     if (status != OMS_OK)

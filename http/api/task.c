@@ -278,6 +278,7 @@ static void read_run(struct store_read *read, struct store_engine *engine, struc
     task->scene.tenant = task->tenant;
     task->scene.principal = &task->principal;
     task->scene.arena = &task->call.arena;
+    task->scene.rows = &task->request->rows;
     if (!access ||
         !permission_evaluate(&task->tenant->permissions, &task->principal, &task->call.arena, access)) {
         api_task_fault(task, "INTERNAL", "The answer is too large");
@@ -288,11 +289,30 @@ static void read_run(struct store_read *read, struct store_engine *engine, struc
     api_pages_release(&task->scene);
 }
 
+/* The command is decided, and stored if it was accepted; only its order cannot be shown. Saying BUSY alone
+ * would invite to repeat what has been done. */
+static void answer_unshown(struct api_task *task)
+{
+    struct api_payload payload = {.client_mutation_id = task->client_mutation_id,
+                                  .refusals = &task->call.frozen_refusals,
+                                  .replayed = task->call.replayed,
+                                  .created = task->call.created};
+    oms_buf_reset(&task->call.out);
+    api_task_execute(task, &payload);
+    (void)gql_errors_add(
+        &task->errors, "BUSY",
+        "Too many reads are in flight to show the order: the outcome stands, do not repeat the "
+        "command; read the order in a moment");
+    api_task_finish(task);
+}
+
 static void read_returned(struct rt_shard *shard, struct rt_message *message)
 {
     struct api_task *task = OMS_CONTAINER_OF(message, struct api_task, read.job.message);
     (void)shard;
-    if (message->status != OMS_OK)
+    if (message->status != OMS_OK && task->is_mutation)
+        answer_unshown(task);
+    else if (message->status != OMS_OK)
         api_task_fail(task, "BUSY", "Too many reads are in flight: retry in a moment");
     else
         api_task_finish(task);

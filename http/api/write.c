@@ -30,9 +30,12 @@ bool api_write_text(struct oms_buf *out, struct oms_str text)
 
 bool api_write_instant(struct oms_buf *out, int64_t ms)
 {
+    return ms && api_write_time(out, ms);
+}
+
+bool api_write_time(struct oms_buf *out, int64_t ms)
+{
     char text[OMS_DATETIME_TEXT_SIZE + 2];
-    if (!ms)
-        return false;
     text[0] = '"';
     size_t len = oms_datetime_format(ms, text + 1);
     text[len + 1] = '"';

@@ -54,6 +54,7 @@
 #define OMS_PAGE_SIZE_MAX          200
 #define OMS_LIST_EXAMINED_MAX      20000 /* rows looked at for one page */
 #define OMS_COUNT_MAX              10000
+#define OMS_REQUEST_ROWS_MAX       200000 /* stored orders and units that the reads of one request look at */
 
 /* ---- an order (domain) ---- */
 #define OMS_ORDER_LINES_MAX         500

@@ -335,3 +335,24 @@ test('idle orders are passivated, and nobody can tell', async () => {
   await cold.stop();
   await cold.verify();
 });
+
+test('the first instant of 1970 is an instant like any other', async () => {
+  const { orderId } = await staff.does('createOrder', basket({ externalRef: 'R-1970', source: 'epoch', placedAt: '1970-01-01T00:00:00Z' }));
+  assert.equal((await staff.order(orderId, 'placedAt')).placedAt, '1970-01-01T00:00:00.000Z');
+  assert.deepEqual((await list('', { source: ['epoch'] }, 'placedAt')).nodes, [{ placedAt: '1970-01-01T00:00:00.000Z' }]);
+  assert.equal(await staff.order(orderId, 'version', 'at: "1970-01-01T00:00:00Z"'), null);
+});
+
+test('history within history has a bound', async () => {
+  const { orderId } = await staff.does('createOrder', basket({ externalRef: 'R-deep', source: 'deep' }));
+  for (let i = 0; i < 30; i++) await staff.does('addNote', { orderId, note: `note ${i}` });
+  let selection = 'version';
+  for (let depth = 0; depth < 2; depth++) selection = `version events(first: 200) { nodes { order { ${selection} } } }`;
+  const fine = await staff.order(orderId, selection);
+  assert.equal(fine.events.nodes.at(-1).order.events.nodes.at(-1).order.version, 31);
+  for (let depth = 0; depth < 2; depth++) selection = `version events(first: 200) { nodes { order { ${selection} } } }`;
+  const began = performance.now();
+  const answer = await staff.post(`{ getOrder(orderId: "${orderId}") { ${selection} } }`);
+  assert.equal(answer.json.errors?.[0].extensions.code, 'LIMIT_EXCEEDED', answer.body.slice(0, 300));
+  assert.ok(performance.now() - began < 30000, 'and it is found out in time');
+});

@@ -161,3 +161,47 @@ test('authorizations of single users, rolemaps of tenants', async () => {
   const { viewer } = await strict.query('{ viewer { permissions } }');
   assert.deepEqual(viewer.permissions.sort(), ['create_order', 'get_order']);
 });
+
+test('a filter tells a vendor no more than the fields do', async () => {
+  const { orderId } = await staff.does('createOrder', basket({ customerDetails: person('carol'), paymentDetails: { method: 'card', provider: 'bank', paidAmount: '99.00', transactionId: 'txn-f' } }));
+  await staff.does('addShipment', { orderId, shipmentItems: [{ lineItemId: 1, quantity: 1 }], trackingReference: 'TEA-ONLY' });
+  const found = async (who, filter) => (await refs(who, `filter: { ${filter} }`)).includes(orderId);
+  const hidden = ['email: ["carol@example.com"]', 'paymentStatus: [PAID, PENDING, PARTIALLY_PAID]', 'sku: ["TEA"]', 'vendorId: ["tea-house"]', 'trackingReference: ["TEA-ONLY"]', 'refundDue: true'];
+  for (const filter of hidden) {
+    assert.equal(await found(staff, filter), true, `staff: ${filter}`);
+    assert.equal(await found(potter, filter), false, `vendor: ${filter}`);
+  }
+  for (const filter of ['sku: ["CUP"]', 'vendorId: ["potter"]', 'refundDue: false', 'stage: [CONFIRMED]'])
+    assert.equal(await found(potter, filter), true, filter);
+  const events = async (who, filter) => (await who.query(`{ tenantEventLog(first: 200 filter: { ${filter} }) { nodes { order { orderId } } } }`)).tenantEventLog.nodes.some((event) => event.order.orderId === orderId);
+  for (const filter of ['paymentStatuses: [PAID, PENDING, PARTIALLY_PAID]', 'vendorIds: ["tea-house"]']) {
+    assert.equal(await events(staff, filter), true, `staff: ${filter}`);
+    assert.equal(await events(potter, filter), false, `vendor: ${filter}`);
+  }
+  assert.equal(await events(potter, 'vendorIds: ["potter"]'), true);
+});
+
+test('why an order is held and who reviews it stays with staff', async () => {
+  const { orderId } = await staff.does('createOrder', basket({ customerDetails: person('carol') }));
+  await staff.does('placeHold', { orderId, reason: 'chargeback suspected', blocks: ['markAsShipped'] });
+  await staff.does('escalateReviewer', { orderId, reviewer: 'inspector' });
+  const select = 'holds { reason owner { subject } } activities { stepName reviewer actor { subject } } availableActions { command allowed reasons { code message } }';
+  const everything = JSON.stringify(await staff.order(orderId, select));
+  assert.ok(everything.includes('chargeback') && everything.includes('inspector'));
+  for (const who of [carol, potter]) {
+    const order = await who.order(orderId, select);
+    assert.deepEqual(order.holds, []);
+    assert.ok(!/chargeback|inspector/.test(JSON.stringify(order)), JSON.stringify(order));
+  }
+  const blocked = (await potter.order(orderId, select)).availableActions.find((action) => action.command === 'markAsShipped');
+  assert.equal(blocked.reasons[0].code, 'ON_HOLD');
+});
+
+test('a single tenant need not be configured', async () => {
+  const only = await Server.start({ config: { single_tenant: 'shop' } });
+  const one = new Caller(only, 'staff', 'sam', { tenant: 'shop' });
+  assert.deepEqual(await one.query('{ tenant { tenantId status } }'), { tenant: { tenantId: 'shop', status: 'ACTIVE' } });
+  await one.does('createOrder', basket());
+  one.close();
+  await only.stop();
+});
