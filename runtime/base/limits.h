@@ -26,7 +26,7 @@
 #define OMS_COMMIT_BATCH_BYTES_MAX (8u << 20)
 #define OMS_LAG_UNITS_MAX          150000 /* durable but not materialised: commits wait; replayed after a crash */
 #define OMS_LAG_BYTES_MAX          (512u << 20)
-#define OMS_MATERIALISE_WINDOW_UNITS 8192
+#define OMS_MATERIALISE_WINDOW_UNITS 32768
 #define OMS_DISK_RESERVE_BYTES     (512ull << 20) /* WAL + memtables + compaction + what is in flight */
 
 /* ---- requests ---- */
