@@ -168,35 +168,37 @@ enum oms_status oms_datetime_parse(struct oms_str text, int64_t *out_ms)
 
 /* ---- writing ---- */
 
-static char *put_digits(char *out, int value, int count)
+/* Two digits; the compiler turns divisions by constants into multiplications. */
+static char *put_pair(char *out, unsigned value)
 {
-    for (int i = count - 1; i >= 0; i--) {
-        out[i] = (char)('0' + value % 10);
-        value /= 10;
-    }
-    return out + count;
+    out[0] = (char)('0' + value / 10);
+    out[1] = (char)('0' + value % 10);
+    return out + 2;
 }
 
 size_t oms_datetime_format(int64_t ms, char out[OMS_DATETIME_TEXT_SIZE])
 {
     ms = ms < MS_MIN ? MS_MIN : ms > MS_MAX ? MS_MAX : ms;
     int64_t days = (ms - MS_MIN) / MS_PER_DAY + MS_MIN / MS_PER_DAY;
-    int rest = (int)(ms - days * MS_PER_DAY);
+    unsigned rest = (unsigned)(ms - days * MS_PER_DAY), seconds = rest / MS_PER_SECOND,
+             millis = rest % MS_PER_SECOND;
     int year, month, day;
     civil_of_days(days, &year, &month, &day);
-    char *at = put_digits(out, year, 4);
+    char *at = put_pair(out, (unsigned)year / 100);
+    at = put_pair(at, (unsigned)year % 100);
     *at++ = '-';
-    at = put_digits(at, month, 2);
+    at = put_pair(at, (unsigned)month);
     *at++ = '-';
-    at = put_digits(at, day, 2);
+    at = put_pair(at, (unsigned)day);
     *at++ = 'T';
-    at = put_digits(at, rest / (60 * MS_PER_MINUTE), 2);
+    at = put_pair(at, seconds / 3600);
     *at++ = ':';
-    at = put_digits(at, rest / MS_PER_MINUTE % 60, 2);
+    at = put_pair(at, seconds / 60 % 60);
     *at++ = ':';
-    at = put_digits(at, rest / MS_PER_SECOND % 60, 2);
+    at = put_pair(at, seconds % 60);
     *at++ = '.';
-    at = put_digits(at, rest % MS_PER_SECOND, 3);
+    *at++ = (char)('0' + millis / 100);
+    at = put_pair(at, millis % 100);
     *at++ = 'Z';
     *at = '\0';
     return (size_t)(at - out);

@@ -7,6 +7,9 @@
  */
 #include "runtime/base/encoding.h"
 
+#include <endian.h>
+#include <string.h>
+
 #include "runtime/base/assert.h"
 #include "runtime/base/buf.h"
 
@@ -157,61 +160,70 @@ enum oms_status oms_base64_decode(struct oms_str text, struct oms_buf *out)
 
 static const char base32_alphabet[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
+/* A digit's value and one; 0 for what is no digit. */
+static const unsigned char base32_values[256] = {
+    ['0'] = 1,  ['1'] = 2,  ['2'] = 3,  ['3'] = 4,  ['4'] = 5,  ['5'] = 6,  ['6'] = 7,  ['7'] = 8,
+    ['8'] = 9,  ['9'] = 10, ['A'] = 11, ['B'] = 12, ['C'] = 13, ['D'] = 14, ['E'] = 15, ['F'] = 16,
+    ['G'] = 17, ['H'] = 18, ['J'] = 19, ['K'] = 20, ['M'] = 21, ['N'] = 22, ['P'] = 23, ['Q'] = 24,
+    ['R'] = 25, ['S'] = 26, ['T'] = 27, ['V'] = 28, ['W'] = 29, ['X'] = 30, ['Y'] = 31, ['Z'] = 32,
+    ['a'] = 11, ['b'] = 12, ['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16, ['g'] = 17, ['h'] = 18,
+    ['j'] = 19, ['k'] = 20, ['m'] = 21, ['n'] = 22, ['p'] = 23, ['q'] = 24, ['r'] = 25, ['s'] = 26,
+    ['t'] = 27, ['v'] = 28, ['w'] = 29, ['x'] = 30, ['y'] = 31, ['z'] = 32,
+};
+
 static uint64_t load_be64(const unsigned char *in)
 {
-    uint64_t value = 0;
-    for (int i = 0; i < 8; i++)
-        value = value << 8 | in[i];
-    return value;
+    uint64_t value;
+    memcpy(&value, in, sizeof(value));
+    return be64toh(value);
 }
 
 static void store_be64(unsigned char *out, uint64_t value)
 {
-    for (int i = 7; i >= 0; i--, value >>= 8)
-        out[i] = (unsigned char)value;
+    value = htobe64(value);
+    memcpy(out, &value, sizeof(value));
 }
+
+/*
+ * 26 digits hold 130 bits, the first one only three of its five. Both ways take the digits in two runs that
+ * fit a word: the first 13 are bits 127 to 65, the last 12 bits 59 to 0, and the one between lies across.
+ */
+#define BASE32_RUN 13
 
 void oms_base32_id_encode(const unsigned char id[16], char out[OMS_BASE32_ID_SIZE])
 {
     uint64_t high = load_be64(id);
     uint64_t low = load_be64(id + 8);
-    for (int i = OMS_BASE32_ID_SIZE - 1; i >= 0; i--) {
+    uint64_t first = high >> 1;
+    for (int i = BASE32_RUN - 1; i >= 0; i--, first >>= 5)
+        out[i] = base32_alphabet[first & 31];
+    for (int i = OMS_BASE32_ID_SIZE - 1; i > BASE32_RUN; i--, low >>= 5)
         out[i] = base32_alphabet[low & 31];
-        low = low >> 5 | high << 59;
-        high >>= 5;
-    }
+    out[BASE32_RUN] = base32_alphabet[(high & 1) << 4 | low];
 }
 
-static unsigned base32_digit(char c)
+static bool base32_run(const unsigned char *text, int count, uint64_t *out)
 {
-    static const unsigned char letters[26] = {
-        /* A to H */ 10,      11, 12, 13,      14, 15, 16,      17,
-        /* I to O */ REFUSED, 18, 19, REFUSED, 20, 21, REFUSED,
-        /* P to T */ 22,      23, 24, 25,      26,
-        /* U to Z */ REFUSED, 27, 28, 29,      30, 31,
-    };
-    if (c >= '0' && c <= '9')
-        return (unsigned)(c - '0');
-    c |= 0x20;
-    return c >= 'a' && c <= 'z' ? letters[c - 'a'] : REFUSED;
+    uint64_t value = 0;
+    for (int i = 0; i < count; i++) {
+        unsigned digit = base32_values[text[i]];
+        if (!digit)
+            return false;
+        value = value << 5 | (digit - 1);
+    }
+    *out = value;
+    return true;
 }
 
 enum oms_status oms_base32_id_decode(struct oms_str text, unsigned char id[16])
 {
-    uint64_t high = 0;
-    uint64_t low = 0;
-    /* 26 digits hold 130 bits: the first one may use only three of its five. */
-    if (text.len != OMS_BASE32_ID_SIZE || base32_digit(text.data[0]) > 7)
+    const unsigned char *in = (const unsigned char *)text.data;
+    uint64_t first, middle, last;
+    if (text.len != OMS_BASE32_ID_SIZE || !base32_run(in, BASE32_RUN, &first) || first >> 63 ||
+        !base32_run(in + BASE32_RUN, 1, &middle) || !base32_run(in + BASE32_RUN + 1, 12, &last))
         return OMS_INVALID;
-    for (size_t i = 0; i < text.len; i++) {
-        unsigned digit = base32_digit(text.data[i]);
-        if (digit == REFUSED)
-            return OMS_INVALID;
-        high = high << 5 | low >> 59;
-        low = low << 5 | digit;
-    }
-    store_be64(id, high);
-    store_be64(id + 8, low);
+    store_be64(id, first << 1 | middle >> 4);
+    store_be64(id + 8, middle << 60 | last);
     return OMS_OK;
 }
 

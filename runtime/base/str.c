@@ -20,6 +20,8 @@ bool oms_str_eq_nocase(struct oms_str a, struct oms_str b)
 {
     if (a.len != b.len)
         return false;
+    if (a.len == 0 || memcmp(a.data, b.data, a.len) == 0)
+        return true; /* nearly always, and cheaper than looking at every letter */
     for (size_t i = 0; i < a.len; i++)
         if (ascii_lower((unsigned char)a.data[i]) != ascii_lower((unsigned char)b.data[i]))
             return false;
