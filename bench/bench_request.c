@@ -39,7 +39,8 @@
 #define ORDERS         1024u
 #define TENANT         "bench"
 #define START_MS       INT64_C(1795305600000) /* 2026-11-22: the bodies are of the months before */
-#define HORIZON_MS     200                    /* the materialiser's window is over then */
+#define WINDOW_MS      20                     /* of the materialiser: every wave is one */
+#define HORIZON_MS     200
 #define WAVE_STEPS_MAX 1000000u
 
 struct request {
@@ -283,8 +284,10 @@ static enum oms_status make_store(struct bench *bench, struct oms_error *error)
     struct store_recovery recovery;
     bench->memory = store_memory_create();
     store_memory_faults(bench->memory)->free_bytes = UINT64_MAX;
-    struct store_config store = {
-        .engine = store_memory_open(bench->memory), .host = bench->host, .projector = actors_projector()};
+    struct store_config store = {.engine = store_memory_open(bench->memory),
+                                 .host = bench->host,
+                                 .projector = actors_projector(),
+                                 .window_ms = WINDOW_MS};
     enum oms_status status = store_open(&store, &bench->store, &recovery, error);
     if (status != OMS_OK)
         return status;
