@@ -274,8 +274,11 @@ static void wait_for_end(const sigset_t *signals)
 static enum oms_status run(struct serve *serve, const sigset_t *signals, struct oms_error *error)
 {
     enum oms_status status = http_demo_tenants(serve->system, serve->host, serve->config, error);
-    if (status == OMS_OK && serve->config->dev)
-        status = http_demo_orders(serve->system, serve->host, error);
+    struct oms_error missing;
+    /* Samples that cannot be placed, as on a full disk, are no reason not to serve what is there. */
+    if (status == OMS_OK && serve->config->dev &&
+        http_demo_orders(serve->system, serve->host, &missing) != OMS_OK)
+        OMS_LOG(OMS_LOG_WARN, "server.no_samples", OMS_LOG_TEXT("reason", missing.message));
     if (status != OMS_OK) {
         http_server_drain(serve->server, 0);
         http_server_wait_drained(serve->server);
