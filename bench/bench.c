@@ -9,23 +9,30 @@
 #include <ftw.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "bench/load/workload.h"
+#include "bench/measure.h"
 #include "bench/process.h"
 #include "bench/report.h"
 #include "runtime/base/alloc.h"
-#include "runtime/base/buf.h"
 
-#define SAMPLE_MS 200
+/* As long as a token of the development issuer: the client packs and the server unpacks it for each request.
+ */
+#define FLOOR_TOKEN                                                                                          \
+    "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9."                                                                  \
+    "eyJhdWQiOiJub2JvZHkiLCJleHAiOjE3OTc5NDMxMDUsImlhdCI6MTc5NTM1MTEwNSwiaXNzIjoibm9ib2R5LXJlYWRzIiwicm9s"   \
+    "ZXMiOlsibm9uZSJdLCJzdWIiOiJiZW5jaCIsInRlbmFudF9pZCI6ImRlbW8ifQ."                                        \
+    "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+#define FLOOR_BYTES 600 /* of a floor's answer */
 
 struct settings {
     const char *liteoms, *floors, *data, *json, *phases;
     double warmup_s, duration_s;
+    unsigned rounds; /* slices of a phase, each beside one of its floor */
     unsigned shards;
     size_t orders;         /* hot ones */
     uint64_t store_orders; /* of the large store */
@@ -35,18 +42,18 @@ struct bench {
     struct settings settings;
     struct report report;
     struct process server;
+    struct process floors[2]; /* constant, durable; they idle beside the server */
     char folder[512];
     char log[600];
     char token[8192];
-    bool has_token;
+    const char *floor_token;
     char run_id[32];
     char **ids;
     uint64_t next_number; /* of the next reference, so that none repeats on a server */
     bool failed;
 };
 
-/* ---- small things
- * ------------------------------------------------------------------------------------------- */
+/* ---- small things ---- */
 
 static double env_number(const char *name, double normal)
 {
@@ -91,105 +98,85 @@ static bool fail(struct bench *bench, const struct oms_error *error)
     return false;
 }
 
-/* The value of the first metric whose name ends in `suffix`; negative when there is none. */
+/* ---- servers ---- */
+
+/* getopt-free arguments: exec wants char *, and does not write to them. */
+#define ARGUMENT(text) ((char *)(uintptr_t)(text))
+
+static struct measure_target server_target(const struct bench *bench)
+{
+    return (struct measure_target){&bench->server, bench->token, true};
+}
+
+/* The same headers as the server gets; nobody looks at the token. */
+static struct measure_target floor_target(const struct bench *bench, char floor)
+{
+    return (struct measure_target){&bench->floors[floor == 'b'], bench->floor_token, false};
+}
+
 static double metric(const struct bench *bench, const char *suffix)
 {
-    struct oms_buf text;
-    struct oms_error error;
-    unsigned status = 0;
-    double value = -1;
-
-    oms_buf_init(&text, 16u << 20);
-    if (load_fetch(bench->server.port, "GET", "/metrics", bench->has_token ? bench->token : NULL,
-                   OMS_STR_NONE, &status, &text, &error) == OMS_OK &&
-        status == 200) {
-        oms_buf_append_char(&text, '\0');
-        for (char *line = text.data; line && *line;
-             line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL) {
-            size_t len = strcspn(line, " {\n");
-            if (*line != '#' && len >= strlen(suffix) &&
-                memcmp(line + len - strlen(suffix), suffix, strlen(suffix)) == 0) {
-                value = strtod(line + strcspn(line, " \n"), NULL);
-                break;
-            }
-        }
-    }
-    oms_buf_fini(&text);
-    return value;
+    struct measure_target target = server_target(bench);
+    return measure_metric(&target, suffix);
 }
 
-/* ---- watching the lag during a phase
- * ------------------------------------------------------------------------- */
-
-struct sampler {
-    struct bench *bench;
-    pthread_t thread;
-    atomic_bool stop;
-    double lag_max;
-};
-
-static void *sample(void *argument)
+static bool start_floor(struct bench *bench, unsigned index)
 {
-    struct sampler *sampler = argument;
-
-    while (!atomic_load(&sampler->stop)) {
-        double lag = metric(sampler->bench, "lag_units");
-        if (lag > sampler->lag_max)
-            sampler->lag_max = lag;
-        sleep_ms(SAMPLE_MS);
-    }
-    return NULL;
-}
-
-/* ---- servers
- * ------------------------------------------------------------------------------------------------- */
-
-static bool start_floor(struct bench *bench, const char *mode)
-{
-    char shards[16];
+    static const char *const modes[] = {"constant", "durable"};
+    char shards[16], folder[512], log[600];
     struct oms_error error;
 
     snprintf(shards, sizeof(shards), "%u", bench->settings.shards);
-    snprintf(bench->folder, sizeof(bench->folder), "%s/floor-%s", bench->settings.data, mode);
-    snprintf(bench->log, sizeof(bench->log), "%s/floor-%s.log", bench->settings.data, mode);
-    remove_folder(bench->folder);
-    bench->has_token = false;
-    char *argv[] = {(char *)(uintptr_t)bench->settings.floors,
-                    (char *)(uintptr_t)mode,
-                    (char *)(uintptr_t) "127.0.0.1:0",
-                    bench->folder,
+    snprintf(folder, sizeof(folder), "%s/floor-%s", bench->settings.data, modes[index]);
+    snprintf(log, sizeof(log), "%s/floor-%s.log", bench->settings.data, modes[index]);
+    remove_folder(folder);
+    char *argv[] = {ARGUMENT(bench->settings.floors),
+                    ARGUMENT(modes[index]),
+                    ARGUMENT("127.0.0.1:0"),
+                    folder,
                     shards,
                     NULL};
-    if (process_start(argv, bench->log, &bench->server, &error) != OMS_OK)
+    if (process_start(argv, log, &bench->floors[index], &error) != OMS_OK)
         return fail(bench, &error);
     return true;
+}
+
+static void end_floors(struct bench *bench)
+{
+    char folder[512];
+
+    for (unsigned i = 0; i < 2; i++)
+        if (bench->floors[i].pid > 0)
+            (void)process_stop(&bench->floors[i]);
+    snprintf(folder, sizeof(folder), "%s/floor-durable", bench->settings.data);
+    remove_folder(folder);
 }
 
 static bool start_again(struct bench *bench)
 {
     char shards[16];
     struct oms_error error;
-    char *argv[] = {(char *)(uintptr_t)bench->settings.liteoms,
-                    (char *)(uintptr_t) "serve",
-                    (char *)(uintptr_t) "--dev",
-                    (char *)(uintptr_t) "--data",
+    char *argv[] = {ARGUMENT(bench->settings.liteoms),
+                    ARGUMENT("serve"),
+                    ARGUMENT("--dev"),
+                    ARGUMENT("--data"),
                     bench->folder,
-                    (char *)(uintptr_t) "--listen",
-                    (char *)(uintptr_t) "127.0.0.1:0",
-                    (char *)(uintptr_t) "--shards",
+                    ARGUMENT("--listen"),
+                    ARGUMENT("127.0.0.1:0"),
+                    ARGUMENT("--shards"),
                     shards,
                     NULL};
-    char *token_argv[] = {(char *)(uintptr_t)bench->settings.liteoms,
-                          (char *)(uintptr_t) "token",
-                          (char *)(uintptr_t) "--tenant",
-                          (char *)(uintptr_t) "demo",
-                          (char *)(uintptr_t) "--sub",
-                          (char *)(uintptr_t) "bench",
-                          (char *)(uintptr_t) "--role",
-                          (char *)(uintptr_t) "admin",
-                          (char *)(uintptr_t) "--ttl",
-                          (char *)(uintptr_t) "86400",
-                          (char *)(uintptr_t) "--data",
+    char *token_argv[] = {ARGUMENT(bench->settings.liteoms),
+                          ARGUMENT("token"),
+                          ARGUMENT("--tenant"),
+                          ARGUMENT("demo"),
+                          ARGUMENT("--sub"),
+                          ARGUMENT("bench"),
+                          ARGUMENT("--role"),
+                          ARGUMENT("admin"),
+                          ARGUMENT("--ttl"),
+                          ARGUMENT("86400"),
+                          ARGUMENT("--data"),
                           bench->folder,
                           NULL};
 
@@ -198,7 +185,6 @@ static bool start_again(struct bench *bench)
         return fail(bench, &error);
     if (process_line(token_argv, bench->token, sizeof(bench->token), &error) != OMS_OK)
         return fail(bench, &error);
-    bench->has_token = true;
     return true;
 }
 
@@ -228,8 +214,7 @@ static void end_server(struct bench *bench)
     remove_folder(bench->folder);
 }
 
-/* ---- one measurement
- * ----------------------------------------------------------------------------------------- */
+/* ---- one measurement ---- */
 
 struct measurement {
     const char *phase, *name;
@@ -237,15 +222,16 @@ struct measurement {
     double rate;
     char floor;
     double target_ratio, target_p99_us;
-    bool quiet; /* a fill: not a row of the table */
+    bool quiet;    /* a fill: not a row of the table */
+    bool on_floor; /* a floor itself */
     uint64_t requests_max;
 };
 
-static void fill_row(struct bench *bench, const struct measurement *wish, const struct load_result *result,
-                     double lag_max, double cpu_s, double wall_s)
+static void fill_row(struct bench *bench, const struct measurement *wish, const struct measure_total *total,
+                     const struct measure_total *floor)
 {
+    const struct load_result *result = &total->result;
     struct report_row *row = report_add(&bench->report);
-    char floor[2] = {wish->floor, '\0'};
 
     *row = (struct report_row){
         .phase = wish->phase,
@@ -254,7 +240,7 @@ static void fill_row(struct bench *bench, const struct measurement *wish, const 
         .streams = wish->streams,
         .offered = wish->rate,
         .seconds = result->seconds,
-        .rate = result->seconds > 0 ? (double)result->answers / result->seconds : 0,
+        .rate = measure_rate(total),
         .p50_us = (double)histogram_quantile(&result->latency, 0.50) / 1e3,
         .p99_us = (double)histogram_quantile(&result->latency, 0.99) / 1e3,
         .p999_us = (double)histogram_quantile(&result->latency, 0.999) / 1e3,
@@ -262,49 +248,67 @@ static void fill_row(struct bench *bench, const struct measurement *wish, const 
         .mean_us = (double)histogram_mean(&result->latency) / 1e3,
         .wrong = result->wrong,
         .unanswered = result->unanswered,
-        .lag_units_max = lag_max,
-        .cpu_share = wall_s > 0 ? cpu_s / wall_s : 0,
+        .lag_units_max = total->lag_units_max,
+        .cpu_share = total->wall_s > 0 ? total->cpu_s / total->wall_s : 0,
         .floor = wish->floor,
+        .floor_rate = measure_rate(floor),
         .target_ratio = wish->target_ratio,
         .target_p99_us = wish->target_p99_us,
     };
-    if (wish->floor)
-        row->floor_rate = report_rate(&bench->report, floor, wish->connections, wish->streams);
     report_print_row(stdout, row);
+}
+
+/* Slices of the phase in turn with slices of its floor, so that what else the machine does meets both alike.
+ */
+static enum oms_status run_slices(struct bench *bench, const struct measurement *wish,
+                                  struct workload *workload, struct measure_total *total,
+                                  struct measure_total *floor, struct oms_error *error)
+{
+    unsigned rounds = wish->floor ? bench->settings.rounds : 1;
+    struct measure_shape shape = {wish->connections,
+                                  wish->streams,
+                                  wish->rate,
+                                  bench->settings.warmup_s,
+                                  bench->settings.duration_s / rounds,
+                                  wish->requests_max};
+    struct measure_shape floor_shape = {wish->connections,
+                                        wish->streams,
+                                        0,
+                                        bench->settings.warmup_s / 2,
+                                        bench->settings.duration_s / rounds,
+                                        0};
+    struct measure_target target = wish->on_floor ? floor_target(bench, *wish->phase) : server_target(bench);
+    struct measure_target beside = floor_target(bench, wish->floor);
+    struct workload *constant = workload_constant(FLOOR_BYTES);
+    enum oms_status status = OMS_OK;
+
+    for (unsigned i = 0; i < rounds && status == OMS_OK; i++) {
+        if (wish->floor)
+            status = measure_slice(&beside, &floor_shape, constant, floor, error);
+        if (status == OMS_OK)
+            status = measure_slice(&target, &shape, workload, total, error);
+    }
+    workload_destroy(constant);
+    return status;
 }
 
 static bool measure(struct bench *bench, const struct measurement *wish, struct workload *workload)
 {
-    struct load_config config = {.port = bench->server.port,
-                                 .path = "/graphql",
-                                 .token = bench->has_token ? bench->token : NULL,
-                                 .connections = wish->connections,
-                                 .streams = wish->streams,
-                                 .warmup_s = bench->settings.warmup_s,
-                                 .duration_s = wish->requests_max ? 0 : bench->settings.duration_s,
-                                 .rate = wish->rate,
-                                 .requests_max = wish->requests_max};
-    struct load_result *result = oms_calloc(1, sizeof(*result));
-    struct sampler sampler = {.bench = bench, .lag_max = -1};
+    struct measure_total *total = measure_total_create(), *floor = measure_total_create();
     struct oms_error error;
-    double cpu = process_cpu_s(&bench->server);
-    uint64_t begin = load_now_ns();
+    enum oms_status status = run_slices(bench, wish, workload, total, floor, &error);
+    uint64_t faults = total->result.wrong + total->result.unanswered;
 
-    (void)pthread_create(&sampler.thread, NULL, sample, &sampler);
-    enum oms_status status = load_run(&config, workload_load(workload), result, &error);
-    double wall = (double)(load_now_ns() - begin) / 1e9;
-    cpu = process_cpu_s(&bench->server) - cpu;
-    atomic_store(&sampler.stop, true);
-    pthread_join(sampler.thread, NULL);
     if (status == OMS_OK && !wish->quiet)
-        fill_row(bench, wish, result, sampler.lag_max, cpu, wall);
-    if (result->wrong || result->unanswered) {
+        fill_row(bench, wish, total, floor);
+    if (faults) {
         fprintf(stderr, "bench: %s: %llu wrong, %llu unanswered; the first: %s\n", wish->name,
-                (unsigned long long)result->wrong, (unsigned long long)result->unanswered,
-                result->first_wrong);
+                (unsigned long long)total->result.wrong, (unsigned long long)total->result.unanswered,
+                total->result.first_wrong);
         bench->failed = true;
     }
-    oms_free(result);
+    oms_free(total);
+    oms_free(floor);
     if (status != OMS_OK)
         fail(bench, &error);
     return status == OMS_OK;
@@ -329,32 +333,33 @@ static bool make_orders(struct bench *bench, uint64_t count, char **ids, size_t 
     return done;
 }
 
-/* ---- the phases
- * ---------------------------------------------------------------------------------------------- */
+/* ---- the phases ---- */
 
-static void floors(struct bench *bench)
+/* Starts the floors that the phases are compared with, and leaves them running: idle, they cost nothing. */
+static bool floors(struct bench *bench)
 {
     static const unsigned shapes[][2] = {{32, 4}, {32, 32}, {64, 1}};
-    static const char *const modes[] = {"constant", "durable"};
+    static const char *const names[] = {"floor: 600 bytes", "floor: 600 bytes after a commit"};
 
-    for (unsigned mode = 0; mode < 2; mode++) {
-        if (!wanted(bench, mode ? "bdef" : "ac"))
+    for (unsigned floor = 0; floor < 2; floor++) {
+        if (!wanted(bench, floor ? "bdef" : "ac"))
             continue;
-        if (!start_floor(bench, modes[mode]))
-            return;
-        for (unsigned i = 0; i < (mode ? 3u : 2u); i++) {
-            struct measurement wish = {.phase = mode ? "b" : "a",
-                                       .name = mode ? "floor: 600 bytes after a commit" : "floor: 600 bytes",
+        if (!start_floor(bench, floor))
+            return false;
+        for (unsigned i = 0; i < (floor ? 3u : 2u); i++) {
+            struct measurement wish = {.phase = floor ? "b" : "a",
+                                       .name = names[floor],
+                                       .on_floor = true,
                                        .connections = shapes[i][0],
                                        .streams = shapes[i][1]};
-            struct workload *workload = workload_constant(600);
+            struct workload *workload = workload_constant(FLOOR_BYTES);
             bool done = measure(bench, &wish, workload);
             workload_destroy(workload);
             if (!done)
-                break;
+                return false;
         }
-        end_server(bench);
     }
+    return true;
 }
 
 static void run_get(struct bench *bench, const struct workload_config *hot)
@@ -596,8 +601,7 @@ static void large_store(struct bench *bench)
     end_server(bench);
 }
 
-/* ---- main
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- main ---- */
 
 static void read_settings(struct settings *settings)
 {
@@ -610,6 +614,9 @@ static void read_settings(struct settings *settings)
     settings->phases = env_text("BENCH_PHASES", "abcdefgmk");
     settings->warmup_s = env_number("BENCH_WARMUP", 2);
     settings->duration_s = env_number("BENCH_SECONDS", 8);
+    settings->rounds = (unsigned)env_number("BENCH_ROUNDS", 3);
+    if (settings->rounds < 1 || settings->rounds > 100)
+        settings->rounds = 3;
     /* What the server takes by itself: a core is left for the committer, the materialiser and the kernel. */
     long shards = cores > 2 ? cores - 1 : 1;
     settings->shards = (unsigned)env_number("BENCH_SHARDS", (double)(shards > 64 ? 64 : shards));
@@ -631,6 +638,7 @@ int main(void)
     bench.report.shards = settings->shards;
     bench.report.store_orders = settings->store_orders;
     bench.ids = oms_calloc(settings->orders, sizeof(char *));
+    bench.floor_token = FLOOR_TOKEN;
     snprintf(bench.run_id, sizeof(bench.run_id), "B%llx", (unsigned long long)time(NULL));
     if (mkdir(settings->data, 0755) < 0 && errno != EEXIST) {
         fprintf(stderr, "bench: %s: %s\n", settings->data, strerror(errno));
@@ -639,10 +647,9 @@ int main(void)
     printf("%u shards, %.0f s a phase after %.0f s of warm-up; data below %s\n", settings->shards,
            settings->duration_s, settings->warmup_s, settings->data);
     report_print_head(stdout);
-    if (wanted(&bench, "abcdef"))
-        floors(&bench);
-    if (wanted(&bench, "cdef"))
+    if (wanted(&bench, "abcdef") && floors(&bench) && wanted(&bench, "cdef"))
         hot_phases(&bench);
+    end_floors(&bench);
     if (wanted(&bench, "gmk"))
         large_store(&bench);
     report_print_facts(stdout, &bench.report);

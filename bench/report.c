@@ -88,8 +88,7 @@ void report_print_facts(FILE *out, const struct report *report)
     }
 }
 
-/* ---- JSON
- * ------------------------------------------------------------------------------------------------------- */
+/* ---- JSON ---- */
 
 static void put_text(struct oms_buf *out, const char *name, const char *text)
 {

@@ -113,8 +113,7 @@ static void fail(struct load *load, const char *what)
     load->broken = true;
 }
 
-/* ---- a request --------------------------------------------------------------------------------------------
- */
+/* ---- a request ---- */
 
 static ssize_t give_body(nghttp2_session *session, int32_t id, uint8_t *out, size_t len, uint32_t *flags,
                          nghttp2_data_source *source, void *user_data)
@@ -171,8 +170,7 @@ static void fill(struct connection *connection)
         ;
 }
 
-/* ---- nghttp2's callbacks
- * ----------------------------------------------------------------------------------- */
+/* ---- nghttp2's callbacks ---- */
 
 static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name,
                      size_t name_len, const uint8_t *value, size_t value_len, uint8_t flags, void *user_data)
@@ -239,8 +237,7 @@ static nghttp2_session_callbacks *callbacks(void)
     return set;
 }
 
-/* ---- sockets
- * ----------------------------------------------------------------------------------------------- */
+/* ---- sockets ---- */
 
 static int dial(uint16_t port)
 {
@@ -381,8 +378,7 @@ static void connection_close(struct connection *connection)
     oms_buf_fini(&connection->out);
 }
 
-/* ---- the run
- * ------------------------------------------------------------------------------------------------ */
+/* ---- the run ---- */
 
 static void add_header(struct load *load, const char *name, const char *value)
 {
@@ -551,8 +547,7 @@ enum oms_status load_run(const struct load_config *config, const struct load_wor
     return status;
 }
 
-/* ---- one plain request
- * -------------------------------------------------------------------------------------- */
+/* ---- one plain request ---- */
 
 static enum oms_status send_all(int fd, const char *data, size_t len, struct oms_error *error)
 {

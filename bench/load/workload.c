@@ -49,8 +49,7 @@ struct workload {
     size_t constant_length;
 };
 
-/* ---- looking at answers
- * ---------------------------------------------------------------------------------------- */
+/* ---- looking at answers ---- */
 
 static bool contains(struct oms_str text, const char *word, size_t len)
 {
@@ -81,8 +80,7 @@ static const char *check_common(unsigned status, struct oms_str body)
     return NULL;
 }
 
-/* ---- constant
- * -------------------------------------------------------------------------------------------------- */
+/* ---- constant ---- */
 
 static bool constant_next(void *context, struct load_request *request)
 {
@@ -100,8 +98,7 @@ static const char *constant_check(void *context, uint64_t tag, unsigned status, 
     return body.len == workload->constant_length ? NULL : "another length";
 }
 
-/* ---- get
- * ------------------------------------------------------------------------------------------------------- */
+/* ---- get ---- */
 
 static bool get_next(void *context, struct load_request *request)
 {
@@ -122,8 +119,7 @@ static const char *get_check(void *context, uint64_t tag, unsigned status, struc
     return contains(body, id, strlen(id)) ? NULL : "another order, or none";
 }
 
-/* ---- create
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- create ---- */
 
 static const char create_query[] =
     "mutation Create($input: CreateOrderInput!) { createOrder(input: $input) { created result { success } "
@@ -183,8 +179,7 @@ static const char *create_check(void *context, uint64_t tag, unsigned status, st
     return NULL;
 }
 
-/* ---- hold and release
- * ------------------------------------------------------------------------------------------ */
+/* ---- hold and release ---- */
 
 static const char hold_query[] =
     "mutation Hold($input: PlaceHoldInput!) { placeHold(input: $input) { result { success "
@@ -264,8 +259,7 @@ static const char *hold_check(void *context, uint64_t tag, unsigned status, stru
     return NULL;
 }
 
-/* ---- a page of orders
- * ------------------------------------------------------------------------------------------ */
+/* ---- a page of orders ---- */
 
 static const char page_query[] =
     "query Page($stage: [OrderStage!], $after: String) { orders(first: 20, after: $after, filter: { stage: "
@@ -340,8 +334,7 @@ static const char *page_check(void *context, uint64_t tag, unsigned status, stru
     return NULL;
 }
 
-/* ---- making
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- making ---- */
 
 static struct workload *make(const struct workload_config *config,
                              bool (*next)(void *, struct load_request *),

@@ -62,8 +62,7 @@ static int64_t now_ms(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* ---- making
- * -------------------------------------------------------------------------------------------------- */
+/* ---- making ---- */
 
 static enum oms_status read_url(struct import_client *client, const char *text, struct oms_error *error)
 {
@@ -233,8 +232,7 @@ uint64_t import_client_retries(const struct import_client *client)
     return client->retries;
 }
 
-/* ---- sending
- * ------------------------------------------------------------------------------------------------- */
+/* ---- sending ---- */
 
 static void send_slot(struct import_client *client, struct slot *slot)
 {
@@ -267,8 +265,7 @@ void import_client_submit(struct import_client *client, struct oms_str input, vo
     send_slot(client, slot);
 }
 
-/* ---- answers
- * ------------------------------------------------------------------------------------------------- */
+/* ---- answers ---- */
 
 enum verdict { VERDICT_ANSWER, VERDICT_AGAIN, VERDICT_DENIED, VERDICT_BROKEN };
 

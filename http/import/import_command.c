@@ -79,8 +79,7 @@ static const char usage[] =
     "Exit status: 0 all placed or there already; 1 not run or not finished; 2 wrong usage; 3 some rows "
     "refused.\n";
 
-/* ---- arguments
- * ------------------------------------------------------------------------------------------------- */
+/* ---- arguments ---- */
 
 enum {
     OPT_TENANT = 256,
@@ -257,8 +256,7 @@ static int read_arguments(int argc, char **argv, struct arguments *arguments)
     return -1;
 }
 
-/* ---- jobs
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- jobs ---- */
 
 static struct job *make_job(const struct import_order *order)
 {
@@ -335,8 +333,7 @@ static struct job *take_job(struct import *import)
     return job;
 }
 
-/* ---- the loop
- * -------------------------------------------------------------------------------------------------- */
+/* ---- the loop ---- */
 
 /* Reads a piece. Sets at_end at the file's end, or when the sink stopped. */
 static enum oms_status read_piece(struct import *import, char *buffer, struct oms_error *error)
@@ -383,8 +380,7 @@ static enum oms_status run(struct import *import, struct oms_error *error)
     return status;
 }
 
-/* ---- setting up
- * ------------------------------------------------------------------------------------------------ */
+/* ---- setting up ---- */
 
 static enum oms_status open_file(struct import *import, struct oms_error *error)
 {

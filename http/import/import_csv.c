@@ -46,7 +46,8 @@ static void parser_init(struct import_csv *csv)
 {
     OMS_ASSERT(csv_init(&csv->parser, CSV_STRICT | CSV_STRICT_FINI) == 0);
     csv_set_delim(&csv->parser, csv->delimiter);
-    csv_set_blk_size(&csv->parser, 16384); /* a field's buffer grows by so much; 128 bytes would copy it too often */
+    csv_set_blk_size(&csv->parser,
+                     16384); /* a field's buffer grows by so much; 128 bytes would copy it too often */
 }
 
 struct import_csv *import_csv_create(char delimiter, const struct import_csv_sink *sink)
@@ -98,8 +99,7 @@ static void report_bad(struct import_csv *csv, const char *message, bool with_fi
         csv->status = OMS_CLOSED;
 }
 
-/* ---- libcsv's callbacks
- * ------------------------------------------------------------------------------------ */
+/* ---- libcsv's callbacks ---- */
 
 static void on_field(void *data, size_t len, void *context)
 {
@@ -181,8 +181,7 @@ static void on_row(int character, void *context)
     row_reset(csv);
 }
 
-/* ---- feeding
- * ------------------------------------------------------------------------------------------------- */
+/* ---- feeding ---- */
 
 static bool blank(const char *data, size_t len)
 {

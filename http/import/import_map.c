@@ -34,8 +34,7 @@ struct compiler {
     struct oms_error *error;
 };
 
-/* ---- messages
- * ------------------------------------------------------------------------------------------------ */
+/* ---- messages ---- */
 
 /* "order.destination.city"; list items have no name of their own. */
 static const char *place(const struct compiler *compiler, char out[256])
@@ -68,8 +67,7 @@ static enum oms_status refuse(const struct compiler *compiler, const char *forma
                          place(compiler, where), message);
 }
 
-/* ---- leaves
- * -------------------------------------------------------------------------------------------------- */
+/* ---- leaves ---- */
 
 static enum oms_status add_column(struct compiler *compiler, const struct oms_value *value, unsigned *out)
 {
@@ -253,8 +251,7 @@ static enum oms_status find_operation(const struct compiler *compiler, const str
     return OMS_OK;
 }
 
-/* ---- templates
- * ----------------------------------------------------------------------------------------------- */
+/* ---- templates ---- */
 
 /* Adds one value; a container is pushed. */
 static enum oms_status add_value(struct compiler *compiler, struct import_template *template,
@@ -341,8 +338,7 @@ static enum oms_status compile_order(struct compiler *compiler, const struct oms
     return OMS_OK;
 }
 
-/* ---- the rest of a map
- * --------------------------------------------------------------------------------------- */
+/* ---- the rest of a map ---- */
 
 static enum oms_status check_keys(const struct compiler *compiler, const struct oms_value *root)
 {
@@ -533,8 +529,7 @@ void import_map_destroy(struct import_map *map)
     oms_free(map);
 }
 
-/* ---- what it says
- * -------------------------------------------------------------------------------------------- */
+/* ---- what it says ---- */
 
 const char *import_map_name(const struct import_map *map)
 {

@@ -51,8 +51,7 @@ static enum leaf_result refuse(struct writer *writer, const struct import_node *
     return LEAF_FAULT;
 }
 
-/* ---- leaves
- * -------------------------------------------------------------------------------------------------- */
+/* ---- leaves ---- */
 
 /* Two strings become one: the prefix's closing quote and the text's opening one go. */
 static void write_prefixed(struct oms_buf *out, struct oms_str prefix, struct oms_str text)
@@ -189,8 +188,7 @@ static enum leaf_result write_leaf(struct writer *writer, const struct import_no
     }
 }
 
-/* ---- the walk
- * ------------------------------------------------------------------------------------------------ */
+/* ---- the walk ---- */
 
 static void close_container(struct writer *writer)
 {

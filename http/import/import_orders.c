@@ -44,8 +44,7 @@ struct import_orders {
     bool stopped;
 };
 
-/* ---- refusing
- * ------------------------------------------------------------------------------------------------ */
+/* ---- refusing ---- */
 
 static bool refuse_row(struct import_orders *orders, struct oms_str ref, struct import_row_place place,
                        const char *code, struct oms_str field, const char *message)
@@ -70,8 +69,7 @@ static void poison_fault(struct import_fault *fault, uint64_t line)
              (unsigned long long)line);
 }
 
-/* ---- closing an order
- * ---------------------------------------------------------------------------------------- */
+/* ---- closing an order ---- */
 
 static bool close_order(struct import_orders *orders)
 {
@@ -103,8 +101,7 @@ static bool close_order(struct import_orders *orders)
     return orders->sink.order(orders->sink.context, &done);
 }
 
-/* ---- rows
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- rows ---- */
 
 static void open_order(struct import_orders *orders, struct oms_str key, const struct oms_str *fields)
 {
@@ -255,8 +252,7 @@ static bool on_bad(void *context, const struct import_csv_fault *fault)
                       OMS_STR_NONE, message);
 }
 
-/* ---- JSON Lines
- * ---------------------------------------------------------------------------------------------- */
+/* ---- JSON Lines ---- */
 
 static struct oms_str text_of(const struct oms_value *object, const char *name)
 {
@@ -336,8 +332,7 @@ static enum oms_status feed_json_lines(struct import_orders *orders, const char 
     return OMS_OK;
 }
 
-/* ---- making and feeding
- * -------------------------------------------------------------------------------------- */
+/* ---- making and feeding ---- */
 
 struct import_orders *import_orders_create(struct import_map *map, const struct import_orders_sink *sink)
 {

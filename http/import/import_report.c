@@ -49,8 +49,7 @@ void import_report_fini(struct import_report *report)
     oms_buf_fini(&report->refusals);
 }
 
-/* ---- the result file
- * ------------------------------------------------------------------------------------------- */
+/* ---- the result file ---- */
 
 enum oms_status import_report_results(struct import_report *report, const char *path, struct oms_error *error)
 {
@@ -100,8 +99,7 @@ static void put_results(struct import_report *report, struct oms_str ref, const 
         report->results_broken = true;
 }
 
-/* ---- counting
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- counting ---- */
 
 static void count_code(struct import_report *report, struct oms_str code)
 {
@@ -172,8 +170,7 @@ void import_report_refusal(struct import_report *report, const struct import_ref
     note_refused(report, refusal->ref, refusal->rows, refusal->row_count, &answer, "refused");
 }
 
-/* ---- progress
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- progress ---- */
 
 static uint64_t orders_done(const struct import_report *report)
 {

@@ -18,8 +18,7 @@
 #include "runtime/base/json.h"
 #include "tests/integration/superstore_file.h"
 
-/* ---- amounts
- * --------------------------------------------------------------------------------------------------- */
+/* ---- amounts ---- */
 
 static void check_amounts(const char *net, const char *discount, const char *quantity, int64_t price,
                           int64_t off)
@@ -76,8 +75,7 @@ static void test_amounts_refused(void **state)
     refuse_amounts("1", "0", "1000000001", IMPORT_AMOUNT_QUANTITY);
 }
 
-/* ---- dates
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- dates ---- */
 
 static void check_date(const char *format, const char *text, const char *expected)
 {
@@ -110,8 +108,7 @@ static void test_dates(void **state)
     check_date("YYYYMMDD", "20210403", "2021-04-03T00:00:00.000Z");
 }
 
-/* ---- reading whole files
- * ---------------------------------------------------------------------------------------- */
+/* ---- reading whole files ---- */
 
 struct result {
     struct oms_buf text; /* orders and refusals, a line each */
@@ -220,8 +217,7 @@ static struct import_map *load(const char *name)
     return map;
 }
 
-/* ---- the superstore map
- * ----------------------------------------------------------------------------------------- */
+/* ---- the superstore map ---- */
 
 #define SUPERSTORE_HEADER                                                                                    \
     "Row ID,Order ID,Order Date,Ship Date,Ship Mode,Customer ID,Customer "                                   \
@@ -353,8 +349,7 @@ static void test_real_file(void **state)
     free(text);
 }
 
-/* ---- grouping
- * --------------------------------------------------------------------------------------------------- */
+/* ---- grouping ---- */
 
 static const char small_map[] =
     "{\"name\":\"small\",\"group\":\"o\",\"order\":{\"externalRef\":\"o\",\"customerDetails\":{"
@@ -451,8 +446,7 @@ static void test_many_orders_are_remembered(void **state)
     oms_buf_fini(&rows);
 }
 
-/* ---- the language
- * ----------------------------------------------------------------------------------------------- */
+/* ---- the language ---- */
 
 static void refuse_map(const char *text, const char *message)
 {
