@@ -56,6 +56,10 @@ static void poll_returned(struct rt_shard *shard, struct rt_message *message)
     struct timer_poll *poll = OMS_CONTAINER_OF(message, struct timer_poll, read.job.message);
     struct actors_shard *as = actors_shard_of(shard);
     for (size_t i = 0; i < poll->count; i++) {
+        /* What cannot act is not asked: the overdue orders of a suspended tenant would be woken twice a second. */
+        const struct tenant_version *tenant = tenant_table_get(&as->tenants, poll->due[i].address.tenant);
+        if (!tenant || tenant->status != TENANT_ACTIVE)
+            continue;
         struct order_timer_message *due = oms_calloc(1, sizeof(*due));
         due->message.to = poll->due[i].address;
         due->message.home = (uint16_t)rt_shard_index(shard);

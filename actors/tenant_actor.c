@@ -16,6 +16,8 @@
 struct tenant_actor {
     struct rt_actor base;
     uint32_t unapplied;
+    const struct tenant_version *submitted; /* held: the newest version on its way to the shards, or NULL */
+    uint64_t submitted_seq;
     /* the registry's own: names that have a number but no version yet */
     struct {
         char *name;
@@ -118,6 +120,13 @@ static void finish(struct actors_shard *as, struct tenant_call *call, enum oms_s
 
 /* ---- a change ---- */
 
+/* The call waits until the submitted version, which it has encoded, is durable and then everywhere. */
+static void hold(struct actors_shard *as, struct tenant_actor *ta, struct tenant_call *call)
+{
+    call->held.release = durable;
+    held_push(&as->held, as->shard, &call->held, ta->submitted_seq, store_durable_seq(as->store, as->shard));
+}
+
 /* Submits a unit whose one event is the encoded version. */
 static void submit(struct actors_shard *as, struct tenant_actor *ta, struct tenant_call *call,
                    const struct tenant_version *now, const struct tenant_version *wanted)
@@ -136,14 +145,26 @@ static void submit(struct actors_shard *as, struct tenant_actor *ta, struct tena
         return;
     }
     ta->unapplied++;
-    uint64_t seq = store_submit(as->store, as->shard, unit);
-    call->held.release = durable;
-    held_push(&as->held, as->shard, &call->held, seq, store_durable_seq(as->store, as->shard));
+    tenant_version_release(ta->submitted);
+    ta->submitted = tenant_version_hold(wanted);
+    ta->submitted_seq = store_submit(as->store, as->shard, unit);
+    hold(as, ta, call);
+}
+
+/*
+ * What the next change follows: the newest version submitted, which the table gets only when it is durable.
+ * Two changes on their way at once would otherwise both follow the one before, and the second undo the first.
+ */
+static const struct tenant_version *newest(const struct actors_shard *as, const struct tenant_actor *ta)
+{
+    const struct tenant_version *published = tenant_table_get(&as->tenants, ta->base.address.tenant);
+    bool ahead = ta->submitted && (!published || published->version < ta->submitted->version);
+    return ahead ? ta->submitted : published;
 }
 
 static void change(struct actors_shard *as, struct tenant_actor *ta, struct tenant_call *call)
 {
-    const struct tenant_version *now = tenant_table_get(&as->tenants, ta->base.address.tenant);
+    const struct tenant_version *now = newest(as, ta);
     struct tenant_version *wanted = NULL;
     call->number = ta->base.address.tenant;
     enum oms_status status = tenant_version_decode(call->config, &wanted);
@@ -159,6 +180,9 @@ static void change(struct actors_shard *as, struct tenant_actor *ta, struct tena
     if (status == OMS_OK && call->changed) {
         wanted->version++;
         submit(as, ta, call, now, wanted);
+    } else if (status == OMS_OK && now == ta->submitted) {
+        tenant_version_encode(now, &call->encoded); /* like that already, but not yet everywhere */
+        hold(as, ta, call);
     } else {
         finish(as, call, status);
     }
@@ -201,15 +225,16 @@ static struct rt_actor *activate(struct rt_shard *shard, const struct rt_address
 
 static bool may_passivate(struct rt_shard *shard, struct rt_actor *actor)
 {
-    (void)shard;
     const struct tenant_actor *ta = (const struct tenant_actor *)actor;
-    return actor->address.tenant != 0 && ta->unapplied == 0;
+    return actor->address.tenant != 0 && ta->unapplied == 0 &&
+           newest(actors_shard_of(shard), ta) != ta->submitted;
 }
 
 static void destroy(struct rt_shard *shard, struct rt_actor *actor)
 {
     (void)shard;
     struct tenant_actor *ta = (struct tenant_actor *)actor;
+    tenant_version_release(ta->submitted);
     for (size_t i = 0; i < ta->pending_count; i++)
         oms_free(ta->pending[i].name);
     oms_free(ta->pending);
