@@ -21,6 +21,10 @@
 #include "storage/scratch.h"
 #include "storage/store.h"
 
+/* Read by jemalloc where it is linked: memory that was freed goes back to the system also when nobody allocates. */
+extern const char *malloc_conf;
+const char *malloc_conf = "background_thread:true";
+
 #define DATA_DEFAULT   "liteoms-data"
 #define LISTEN_DEFAULT "127.0.0.1:8080"
 

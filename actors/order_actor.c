@@ -1,13 +1,14 @@
 /*
  * The order actor: one order's messages, one at a time.
  *
- * A command is decided on the state in memory, its unit is encoded and submitted, its events are applied, and the
- * reply is rendered at once and held until the unit is durable; the actor goes on with its next message meanwhile.
- * The state in memory is therefore always "everything submitted", and what leaves is always durable.
+ * A command is decided on the state in memory, its unit is encoded and submitted, its events are applied, and
+ * the reply is rendered at once and held until the unit is durable; the actor goes on with its next message
+ * meanwhile. The state in memory is therefore always "everything submitted", and what leaves is always
+ * durable.
  *
- * Residence: unloaded → (loading) → absent, thawed or faulty; thawed ⇄ frozen by a least-recently-used list, so
- * that an idle order costs its bytes and little more. An actor with a unit not yet materialised is not passivated,
- * because the store could not give its state back.
+ * Residence: unloaded → (loading) → absent, thawed or faulty; thawed ⇄ frozen by a least-recently-used list,
+ * so that an idle order costs its bytes and little more. An actor with a unit not yet materialised is not
+ * passivated, because the store could not give its state back.
  */
 #include "actors/order.h"
 #include "actors/order_call.h"
@@ -31,6 +32,7 @@ struct order_instance {
     uint64_t last_seq; /* shard_seq of the last submitted unit */
     uint32_t frozen_len;
     uint32_t unapplied; /* submitted, not yet materialised */
+    uint32_t touched;   /* the shard's ticks at the last message */
     uint8_t residence;  /* enum residence */
 };
 
@@ -83,7 +85,21 @@ void order_actor_freeze_oldest(struct actors_shard *as)
         become_frozen(as, as->thawed_first);
 }
 
-/* Thaws stored or kept bytes. The actor becomes faulty when they do not decode: nothing can be decided then. */
+#define IDLE_TICKS      50
+#define FREEZE_PER_TICK 1024
+
+void order_actor_freeze_idle(struct actors_shard *as)
+{
+    as->ticks++;
+    for (unsigned i = 0; i < FREEZE_PER_TICK && as->thawed_first; i++) {
+        if (as->ticks - as->thawed_first->touched < IDLE_TICKS)
+            break;
+        become_frozen(as, as->thawed_first);
+    }
+}
+
+/* Thaws stored or kept bytes. The actor becomes faulty when they do not decode: nothing can be decided then.
+ */
 static void thaw(struct actors_shard *as, struct order_instance *oa, struct oms_str bytes)
 {
     struct order *order = order_create();
@@ -99,6 +115,7 @@ static void thaw(struct actors_shard *as, struct order_instance *oa, struct oms_
 
 static void touch(struct actors_shard *as, struct order_instance *oa)
 {
+    oa->touched = as->ticks;
     if (oa->residence == ORDER_FROZEN) {
         unsigned char *bytes = oa->frozen;
         thaw(as, oa, oms_str_make(bytes, oa->frozen_len));
@@ -130,7 +147,8 @@ struct order_load {
 
 static void dispatch(struct actors_shard *as, struct order_instance *oa, struct rt_message *message);
 
-static void load_settled(struct actors_shard *as, struct order_instance *oa, enum oms_status status, struct oms_str bytes)
+static void load_settled(struct actors_shard *as, struct order_instance *oa, enum oms_status status,
+                         struct oms_str bytes)
 {
     if (status == OMS_OK) {
         thaw(as, oa, bytes);
@@ -149,11 +167,11 @@ static void load_run(struct store_read *read, struct store_engine *engine, struc
     struct order_load *load = OMS_CONTAINER_OF(read, struct order_load, read);
     unsigned char key[STORE_ADDRESS_KEY_SIZE];
     store_address_key(&load->address, key);
-    load->status =
-        engine->ops->view_get(view, STORE_STATE, oms_str_make(key, sizeof(key)), &load->bytes);
+    load->status = engine->ops->view_get(view, STORE_STATE, oms_str_make(key, sizeof(key)), &load->bytes);
 }
 
-/* The read never ran (its pool is full, the host stops, the store has failed): the next message tries again. */
+/* The read never ran (its pool is full, the host stops, the store has failed): the next message tries again.
+ */
 static void load_refused(struct actors_shard *as, struct order_instance *oa, struct rt_message *waiting,
                          enum oms_status status)
 {
@@ -240,8 +258,9 @@ static void copy_refusals(struct order_call *call, const struct refusal_list *fr
 {
     refusal_list_init(&call->frozen_refusals, &call->arena);
     for (size_t i = 0; from && i < from->count; i++)
-        refusal_add(&call->frozen_refusals, from->items[i].code, oms_str_copy(&call->arena, from->items[i].field),
-                    "%.*s", OMS_STR_ARG(from->items[i].message));
+        refusal_add(&call->frozen_refusals, from->items[i].code,
+                    oms_str_copy(&call->arena, from->items[i].field), "%.*s",
+                    OMS_STR_ARG(from->items[i].message));
 }
 
 static bool must_freeze(const struct order_call *call, const struct order *order)
@@ -252,7 +271,8 @@ static bool must_freeze(const struct order_call *call, const struct order *order
 }
 
 /* Renders (or copies) the reply and holds it until what it shows is durable. */
-static void reply(struct actors_shard *as, struct order_instance *oa, struct order_call *call, struct order_reply *reply)
+static void reply(struct actors_shard *as, struct order_instance *oa, struct order_call *call,
+                  struct order_reply *reply)
 {
     call->created = reply->created;
     call->replayed = reply->replayed;
@@ -273,14 +293,16 @@ static void reply(struct actors_shard *as, struct order_instance *oa, struct ord
 /* ---- deciding ---- */
 
 /* Encodes the decision as a unit; NULL when it is larger than a unit may be (nothing has happened then). */
-static struct store_unit *encode_unit(struct actors_shard *as, struct order_instance *oa, const struct order *order,
-                                      const struct order_command *command, const struct order_context *context,
+static struct store_unit *encode_unit(struct actors_shard *as, struct order_instance *oa,
+                                      const struct order *order, const struct order_command *command,
+                                      const struct order_context *context,
                                       const struct order_decision *decision)
 {
     struct store_unit *unit = store_unit_take(as->store, as->shard);
     struct order_event_meta meta;
     order_decision_meta(order, command, context, 0, &meta);
-    store_unit_begin(unit, &oa->base.address, (uint32_t)order->version, (uint32_t)decision->version, meta.time);
+    store_unit_begin(unit, &oa->base.address, (uint32_t)order->version, (uint32_t)decision->version,
+                     meta.time);
     unit_meta_put(unit, &meta);
     for (size_t i = 0; i < decision->event_count; i++) {
         size_t mark = store_unit_begin_event(unit);
@@ -294,11 +316,12 @@ static struct store_unit *encode_unit(struct actors_shard *as, struct order_inst
 }
 
 /* Submits the unit and applies its events: from here on the actor's state is "everything submitted". */
-static void commit(struct actors_shard *as, struct order_instance *oa, struct order *order, struct store_unit *unit,
-                   const struct order_command *command, const struct order_context *context,
-                   const struct order_decision *decision)
+static void commit(struct actors_shard *as, struct order_instance *oa, struct order *order,
+                   struct store_unit *unit, const struct order_command *command,
+                   const struct order_context *context, const struct order_decision *decision)
 {
-    /* Metas name sequences that follow from the order as it was decided on, so the first one is taken before. */
+    /* Metas name sequences that follow from the order as it was decided on, so the first one is taken before.
+     */
     struct order_event_meta meta;
     order_decision_meta(order, command, context, 0, &meta);
     oa->last_seq = store_submit(as->store, as->shard, unit);
@@ -314,8 +337,9 @@ static void commit(struct actors_shard *as, struct order_instance *oa, struct or
 }
 
 /* What decide may know besides the order. */
-static void context_init(struct order_context *context, struct actors_shard *as, const struct tenant_version *tenant,
-                         const struct order *order, const struct principal *principal, const struct access *access)
+static void context_init(struct order_context *context, struct actors_shard *as,
+                         const struct tenant_version *tenant, const struct order *order,
+                         const struct principal *principal, const struct access *access)
 {
     *context = (struct order_context){
         .now_ms = rt_now_ms(as->system->config.host),
@@ -326,8 +350,9 @@ static void context_init(struct order_context *context, struct actors_shard *as,
 }
 
 static void show(struct actors_shard *as, struct order_instance *oa, struct order_call *call,
-                 const struct order_context *context, const struct tenant_version *tenant, const struct order *order,
-                 const struct refusal_list *refusals, const struct order_decision *decision)
+                 const struct order_context *context, const struct tenant_version *tenant,
+                 const struct order *order, const struct refusal_list *refusals,
+                 const struct order_decision *decision)
 {
     struct order_reply out = {
         .access = context->access,
@@ -377,8 +402,8 @@ static void run_command(struct actors_shard *as, struct order_instance *oa, stru
         as->stats.commands_refused++;
     if (decision.kind != ORDER_DECISION_EVENTS)
         decision.created = false;
-    show(as, oa, call, &context, tenant, order, decision.kind == ORDER_DECISION_REFUSED ? &decision.refusals : NULL,
-         &decision);
+    show(as, oa, call, &context, tenant, order,
+         decision.kind == ORDER_DECISION_REFUSED ? &decision.refusals : NULL, &decision);
     if (oa->residence != ORDER_THAWED)
         order_destroy(order);
     else

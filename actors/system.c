@@ -54,6 +54,15 @@ static void turn_end(struct rt_shard *shard, void *context)
     rt_actor_passivate_idle(shard, as->system->config.orders_resident_max, PASSIVATE_PER_TURN);
 }
 
+#define TICK_MS 100
+
+static void tick(struct rt_shard *shard, struct rt_timer *timer)
+{
+    struct actors_shard *as = OMS_CONTAINER_OF(timer, struct actors_shard, tick);
+    order_actor_freeze_idle(as);
+    rt_timer_start(shard, timer, rt_now_ms(as->system->config.host) + TICK_MS);
+}
+
 /* ---- tenants at the start ---- */
 
 /* Puts one stored tenant on every shard. */
@@ -113,6 +122,8 @@ static struct actors_shard *shard_create(struct actors_system *system, struct rt
     rt_shard_register(shard, RT_ACTOR_TENANT, &tenant_actor_class);
     rt_shard_on_turn_end(shard, turn_end, as);
     store_attach(system->config.store, shard, on_durable, on_applied);
+    as->tick.fire = tick;
+    rt_timer_start(shard, &as->tick, rt_now_ms(system->config.host) + TICK_MS);
     return as;
 }
 

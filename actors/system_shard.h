@@ -31,6 +31,8 @@ struct actors_shard {
     struct rt_address absent[ACTORS_ABSENT_MAX];
     unsigned absent_count;
     struct rt_timer timer_poll; /* shard 0: looks for due deadlines */
+    struct rt_timer tick;       /* ten times a second: orders that nobody asked for lately are frozen */
+    uint32_t ticks;
     struct actors_stats stats;
 };
 
@@ -70,6 +72,9 @@ bool tenant_actor_discard(struct rt_message *message);
 
 /* Over the maximum of thawed orders: the least recently used one is kept as bytes from now on. */
 void order_actor_freeze_oldest(struct actors_shard *as);
+/* The tick: freezes orders that were not touched for some seconds, oldest first, a bounded number at a time.
+ */
+void order_actor_freeze_idle(struct actors_shard *as);
 /* Passivates the actor when its order still does not exist and nobody waits for it. */
 void order_actor_passivate_absent(struct actors_shard *as, struct rt_actor *actor);
 

@@ -79,7 +79,7 @@
 #define OMS_EMAIL_BYTES_MAX         254 /* RFC 5321 section 4.5.3.1 */
 
 /* ---- actors in memory (defaults; per shard) ---- */
-#define OMS_ORDERS_THAWED_MAX   65536
+#define OMS_ORDERS_THAWED_MAX   16384
 #define OMS_ORDERS_RESIDENT_MAX 2000000
 
 #endif
