@@ -77,30 +77,60 @@ void order_terms_init(struct order_terms *terms, struct oms_arena *arena)
     *terms = (struct order_terms){.arena = arena};
 }
 
-struct collect {
-    struct order_terms *terms;
-    uint32_t tenant;
-    int64_t instant;
-    unsigned char id[IDS_ORDER_SIZE];
-};
-
-static void add_key(struct collect *collect, unsigned char key[ORDER_TERM_KEY_MAX], size_t prefix)
+static void take_text(struct order_terms *terms, enum order_index index, struct oms_str text)
 {
-    size_t len = order_term_complete(key, prefix, collect->instant, collect->id);
-    char *copy = oms_arena_alloc(collect->terms->arena, len);
+    if (text.len)
+        terms->texts[terms->text_count++] = (struct order_term_text){index, text};
+}
+
+bool order_terms_take(const struct order *order, uint32_t tenant, struct order_terms *terms)
+{
+    *terms = (struct order_terms){.arena = terms->arena,
+                                  .tenant = tenant,
+                                  .instant = order->placed_at,
+                                  .stage = order->stage,
+                                  .order_id = order->order_id};
+    terms->texts = oms_arena_alloc(terms->arena, (2 + 2 * order->line_count + order->shipment_count) *
+                                                     sizeof *terms->texts);
+    if (!terms->texts)
+        return false;
+    take_text(terms, ORDER_INDEX_CUSTOMER, order->customer.customer_id);
+    take_text(terms, ORDER_INDEX_EXTERNAL_REF, order->external_ref);
+    for (size_t i = 0; i < order->line_count; i++) {
+        take_text(terms, ORDER_INDEX_VENDOR, order->lines[i].vendor.id);
+        take_text(terms, ORDER_INDEX_SKU, order->lines[i].sku);
+    }
+    for (size_t i = 0; i < order->shipment_count; i++)
+        take_text(terms, ORDER_INDEX_REFERENCE, order->shipments[i].tracking_reference);
+    return true;
+}
+
+bool order_terms_same(const struct order_terms *a, const struct order_terms *b)
+{
+    if (a->tenant != b->tenant || a->instant != b->instant || a->stage != b->stage ||
+        a->text_count != b->text_count || !oms_str_eq(a->order_id, b->order_id))
+        return false;
+    for (size_t i = 0; i < a->text_count; i++) {
+        const struct order_term_text *left = &a->texts[i], *right = &b->texts[i];
+
+        /* Mostly it is the very same text. */
+        if (left->index != right->index || left->text.len != right->text.len ||
+            (left->text.data != right->text.data && !oms_str_eq(left->text, right->text)))
+            return false;
+    }
+    return true;
+}
+
+static void add_key(struct order_terms *terms, const unsigned char id[IDS_ORDER_SIZE],
+                    unsigned char key[ORDER_TERM_KEY_MAX], size_t prefix)
+{
+    size_t len = order_term_complete(key, prefix, terms->instant, id);
+    char *copy = oms_arena_alloc(terms->arena, len);
 
     if (copy) {
         memcpy(copy, key, len);
-        collect->terms->keys[collect->terms->count++] = oms_str_make(copy, len);
+        terms->keys[terms->count++] = oms_str_make(copy, len);
     }
-}
-
-static void add_term(struct collect *collect, enum order_index index, struct oms_str term)
-{
-    unsigned char key[ORDER_TERM_KEY_MAX];
-
-    if (term.len)
-        add_key(collect, key, order_term_prefix(collect->tenant, index, term, key));
 }
 
 static int compare_keys(const void *a, const void *b)
@@ -119,27 +149,27 @@ static void sort_unique(struct order_terms *terms)
     terms->count = kept;
 }
 
-bool order_terms_collect(const struct order *order, uint32_t tenant, struct order_terms *terms)
+bool order_terms_build(struct order_terms *terms)
 {
-    struct collect collect = {.terms = terms, .tenant = tenant, .instant = order->placed_at};
-    unsigned char key[ORDER_TERM_KEY_MAX];
+    unsigned char key[ORDER_TERM_KEY_MAX], id[IDS_ORDER_SIZE];
 
     terms->count = 0;
-    terms->keys = oms_arena_calloc(terms->arena, 3 + 2 * order->line_count + order->shipment_count,
-                                   sizeof *terms->keys);
-    if (!terms->keys || ids_order_parse(order->order_id, collect.id) != OMS_OK)
+    if (!oms_str_present(terms->order_id) || ids_order_parse(terms->order_id, id) != OMS_OK)
+        return true;
+    terms->keys = oms_arena_alloc(terms->arena, (1 + terms->text_count) * sizeof *terms->keys);
+    if (!terms->keys)
         return false;
-    add_key(&collect, key, order_term_stage_prefix(tenant, order->stage, key));
-    add_term(&collect, ORDER_INDEX_CUSTOMER, order->customer.customer_id);
-    add_term(&collect, ORDER_INDEX_EXTERNAL_REF, order->external_ref);
-    for (size_t i = 0; i < order->line_count; i++) {
-        add_term(&collect, ORDER_INDEX_VENDOR, order->lines[i].vendor.id);
-        add_term(&collect, ORDER_INDEX_SKU, order->lines[i].sku);
-    }
-    for (size_t i = 0; i < order->shipment_count; i++)
-        add_term(&collect, ORDER_INDEX_REFERENCE, order->shipments[i].tracking_reference);
+    add_key(terms, id, key, order_term_stage_prefix(terms->tenant, terms->stage, key));
+    for (size_t i = 0; i < terms->text_count; i++)
+        add_key(terms, id, key,
+                order_term_prefix(terms->tenant, terms->texts[i].index, terms->texts[i].text, key));
     sort_unique(terms);
     return !terms->arena->exhausted;
+}
+
+bool order_terms_collect(const struct order *order, uint32_t tenant, struct order_terms *terms)
+{
+    return order_terms_take(order, tenant, terms) && order_terms_build(terms);
 }
 
 void order_terms_diff(const struct order_terms *before, const struct order_terms *after,

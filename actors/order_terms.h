@@ -22,20 +22,42 @@ enum order_index {
     ORDER_INDEX_EXTERNAL_REF = 6, /* term: externalRef, whatever its source; none when absent */
 };
 
-/* Keys in the arena, sorted and unique after order_terms_collect. */
+struct order_term_text {
+    enum order_index index;
+    struct oms_str text;
+};
+
+/*
+ * First what the terms are made of, borrowed from the order, which keeps a text as long as it lives, whatever
+ * is applied to it; then the keys, in the arena, sorted and unique. Most commands touch nothing of it, and
+ * making keys costs as much as deciding the command.
+ */
 struct order_terms {
     struct oms_arena *arena;
+    uint32_t tenant;
+    int64_t instant;
+    enum order_stage stage;
+    struct oms_str order_id; /* absent: nothing was taken, there are no terms */
+    struct order_term_text *texts;
+    size_t text_count;
     struct oms_str *keys;
     size_t count;
 };
 
+/* No terms. */
 void order_terms_init(struct order_terms *terms, struct oms_arena *arena);
-/* Sets the terms of the order as it is now. false when the arena is exhausted: the list is then not to be
- * used. */
+/* Notes what the order's terms are made of as it is now. false when the arena is exhausted. */
+bool order_terms_take(const struct order *order, uint32_t tenant, struct order_terms *terms);
+/* Whether both were made of the same; then their keys are the same. */
+bool order_terms_same(const struct order_terms *a, const struct order_terms *b);
+/* Makes the keys of what was taken. false when the arena is exhausted. An order whose
+ * id is none, which no list could show, has none. */
+bool order_terms_build(struct order_terms *terms);
+/* Both: sets the terms of the order as it is now. On false the list is not to be used. */
 bool order_terms_collect(const struct order *order, uint32_t tenant, struct order_terms *terms);
 /*
- * Calls `emit` for every key that only `before` has (is_delete) and for every key that only `after` has, in
- * key order; the value is empty.
+ * Of built terms: calls `emit` for every key that only `before` has (is_delete) and for every key that only
+ * `after` has, in key order; the value is empty.
  */
 void order_terms_diff(const struct order_terms *before, const struct order_terms *after,
                       void (*emit)(void *context, bool is_delete, struct oms_str key, struct oms_str value),

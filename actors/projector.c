@@ -75,6 +75,18 @@ static void emit_term(void *context, bool is_delete, struct oms_str key, struct 
         store_writes_put(writes, STORE_TERMS, key, value);
 }
 
+/* What the terms are made of has mostly not changed: then nothing is made. */
+static enum oms_status put_terms(struct order_terms *before, struct order_terms *after,
+                                 struct store_writes *writes)
+{
+    if (order_terms_same(before, after))
+        return OMS_OK;
+    if (!order_terms_build(before) || !order_terms_build(after))
+        return OMS_LIMIT;
+    order_terms_diff(before, after, emit_term, writes);
+    return OMS_OK;
+}
+
 static enum oms_status project_order(const struct rt_address *address, struct oms_str base,
                                      const struct store_record *records, size_t count,
                                      struct oms_arena *scratch, struct store_writes *writes)
@@ -92,7 +104,8 @@ static enum oms_status project_order(const struct rt_address *address, struct om
         status = order_thaw(base, order);
         if (status != OMS_OK)
             goto out;
-        order_terms_collect(order, address->tenant, &before);
+        if (!order_terms_take(order, address->tenant, &before))
+            status = OMS_LIMIT;
         timer_before = order_timer_next(order);
     }
     for (size_t i = 0; status == OMS_OK && i < count; i++)
@@ -108,8 +121,7 @@ static enum oms_status project_order(const struct rt_address *address, struct om
     store_writes_put(writes, STORE_STATE, oms_str_make(key, sizeof(key)), oms_buf_str(&bytes));
     put_notes(address, order, &bytes, writes);
     put_timer(address, timer_before, order_timer_next(order), writes);
-    order_terms_collect(order, address->tenant, &after);
-    order_terms_diff(&before, &after, emit_term, writes);
+    status = order_terms_take(order, address->tenant, &after) ? put_terms(&before, &after, writes) : OMS_LIMIT;
 out:
     oms_buf_fini(&bytes);
     order_destroy(order);

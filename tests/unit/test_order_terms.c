@@ -110,6 +110,50 @@ static void a_transition_moves_one_key(void **state)
     lab_fini(&lab);
 }
 
+/* What a fold needs to know before it makes any key. */
+static void what_terms_are_made_of_is_compared(void **state)
+{
+    struct order_command command = lab_command(ORDER_COMMAND_PLACE_HOLD);
+    struct order_terms before, after, none;
+    struct oms_arena arena;
+    struct order_lab lab;
+
+    (void)state;
+    lab_init(&lab);
+    oms_arena_init(&arena, 4096, 1 << 20);
+    place(&lab);
+    order_terms_init(&before, &arena);
+    order_terms_init(&after, &arena);
+    order_terms_init(&none, &arena);
+    assert_true(order_terms_take(lab.order, 5, &before));
+    assert_false(order_terms_same(&none, &before));
+    assert_true(order_terms_build(&none));
+    assert_int_equal(none.count, 0);
+    command.hold.reason = OMS_STR("address check");
+    assert_int_equal(lab_run(&lab, &command), REFUSAL_NONE);
+    assert_true(order_terms_take(lab.order, 5, &after));
+    assert_true(order_terms_same(&before, &after));
+    assert_true(order_terms_take(lab.order, 6, &after));
+    assert_false(order_terms_same(&before, &after));
+    command = lab_command(ORDER_COMMAND_RELEASE_HOLD);
+    command.hold.hold = 1;
+    assert_int_equal(lab_run(&lab, &command), REFUSAL_NONE);
+    command = lab_command(ORDER_COMMAND_ADD_SHIPMENT);
+    command.shipment.tracking_reference = OMS_STR("1Z999");
+    assert_int_equal(lab_run(&lab, &command), REFUSAL_NONE);
+    assert_true(order_terms_take(lab.order, 5, &after));
+    assert_false(order_terms_same(&before, &after));
+    /* The texts taken before still are what they were. */
+    assert_true(order_terms_build(&before));
+    assert_int_equal(before.count, 7);
+    assert_int_equal(lab_simple(&lab, ORDER_COMMAND_MARK_AS_SHIPPED), REFUSAL_NONE);
+    before = after;
+    assert_true(order_terms_take(lab.order, 5, &after));
+    assert_false(order_terms_same(&before, &after));
+    oms_arena_fini(&arena);
+    lab_fini(&lab);
+}
+
 static void tracking_references_are_found(void **state)
 {
     struct order_command command = lab_command(ORDER_COMMAND_ADD_SHIPMENT);
@@ -187,9 +231,13 @@ static void long_terms_are_cut(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(an_order_has_each_term_once),   cmocka_unit_test(a_transition_moves_one_key),
-        cmocka_unit_test(tracking_references_are_found), cmocka_unit_test(terms_are_no_prefix_of_each_other),
-        cmocka_unit_test(keys_sort_by_instant_then_id),  cmocka_unit_test(long_terms_are_cut),
+        cmocka_unit_test(an_order_has_each_term_once),
+        cmocka_unit_test(a_transition_moves_one_key),
+        cmocka_unit_test(what_terms_are_made_of_is_compared),
+        cmocka_unit_test(tracking_references_are_found),
+        cmocka_unit_test(terms_are_no_prefix_of_each_other),
+        cmocka_unit_test(keys_sort_by_instant_then_id),
+        cmocka_unit_test(long_terms_are_cut),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
