@@ -254,7 +254,7 @@ async function verifyAfterCrash(data) {
   assert.match(answer.stdout, / 0 differences\n$/);
 }
 
-test(`${rounds} rounds of kill -9, seed ${seed}`, { timeout: 3600000 * 10 }, async (context) => {
+test(`${rounds} rounds of kill -9, seed ${seed}`, { timeout: (rounds + 3) * 60000 }, async (context) => {
   const data = fresh('-data');
   const options = { data, config: { tenants: tenants.map((name) => ({ name })), log_level: 'warn' }, args: ['--shards', '2'] };
   let server;
