@@ -33,15 +33,25 @@ static bool gql_coerce_fail(struct gql_coercion *c, const char *format, ...)
     return false;
 }
 
-static void *gql_coerce_memory(struct gql_coercion *c, size_t count, size_t size)
+static void *gql_coerce_checked(struct gql_coercion *c, void *memory)
 {
-    void *memory = oms_arena_calloc(c->arena, count ? count : 1, size);
-
     if (!memory) {
         c->exhausted = true;
         gql_coerce_fail(c, "The value is too large.");
     }
     return memory;
+}
+
+static void *gql_coerce_memory(struct gql_coercion *c, size_t count, size_t size)
+{
+    return gql_coerce_checked(c, oms_arena_calloc(c->arena, count ? count : 1, size));
+}
+
+/* Not cleared: an object counts the fields that were written. `max` is the schema's, so the product is small.
+ */
+static struct oms_field *gql_coerce_fields(struct gql_coercion *c, size_t max)
+{
+    return gql_coerce_checked(c, oms_arena_alloc(c->arena, (max ? max : 1) * sizeof(struct oms_field)));
 }
 
 static bool gql_coerce_enter(struct gql_coercion *c, struct oms_str name, size_t index)
@@ -160,23 +170,41 @@ static bool gql_coerce_slots(struct gql_coercion *c, const struct gql_type *type
                              const struct gql_slot *slots, struct oms_value *out)
 {
     *out = (struct oms_value){.kind = OMS_VALUE_OBJECT};
-    out->object.fields = gql_coerce_memory(c, type->input_count, sizeof(*out->object.fields));
+    out->object.fields = gql_coerce_fields(c, type->input_count);
     if (!out->object.fields)
         return false;
     for (uint32_t i = 0; i < type->input_count; i++) {
-        if (!gql_coerce_member(c, &type->inputs[i], &slots[i], out))
+        const struct gql_input *input = &type->inputs[i];
+        bool absent = !slots[i].value && !slots[i].lit && !input->initial_value;
+        if (absent && input->type->kind != GQL_KIND_NON_NULL)
+            continue; /* most fields of large inputs */
+        if (!gql_coerce_member(c, input, &slots[i], out))
             return false;
     }
     return gql_coerce_one_of(c, type, out);
 }
 
+#define GQL_FIELDS_TRIED 8
+
+/*
+ * The input field of that name. Clients write fields about in the schema's order, so those from `*next` on
+ * are compared before the name is hashed; `*next` moves behind the one that was found.
+ */
 static const struct gql_input *gql_coerce_find(struct gql_coercion *c, const struct gql_type *type,
-                                               struct oms_str name)
+                                               struct oms_str name, uint32_t *next)
 {
-    const struct gql_input *input = gql_type_input(type, name);
+    const struct gql_input *input = NULL;
     struct gql_errors no_errors = {.count = 0};
 
+    for (uint32_t i = *next; i < type->input_count && i < *next + GQL_FIELDS_TRIED && !input; i++) {
+        if (oms_str_eq(type->inputs[i].name, name))
+            input = &type->inputs[i];
+    }
     if (!input)
+        input = gql_type_input(type, name);
+    if (input)
+        *next = input->index + 1;
+    else
         gql_coerce_fail(
             c, "\"%.*s\" is no field of \"%.*s\".%s", GQL_NAME(name), GQL_NAME(type->name),
             gql_did_you_mean(&no_errors, name, type->input_count, gql_input_name_at, type->inputs).text);
@@ -189,6 +217,7 @@ static bool gql_coerce_value_object(struct gql_coercion *c, const struct oms_val
                                     const struct gql_type *type, struct oms_value *out)
 {
     struct gql_slot *slots;
+    uint32_t next = 0;
 
     if (in->kind != OMS_VALUE_OBJECT)
         return gql_coerce_fail(c, "Expected an object for \"%.*s\".", GQL_NAME(type->name));
@@ -196,7 +225,7 @@ static bool gql_coerce_value_object(struct gql_coercion *c, const struct oms_val
     if (!slots)
         return false;
     for (size_t i = 0; i < in->object.count; i++) {
-        const struct gql_input *input = gql_coerce_find(c, type, in->object.fields[i].name);
+        const struct gql_input *input = gql_coerce_find(c, type, in->object.fields[i].name, &next);
         if (!input)
             return false;
         slots[input->index].value = &in->object.fields[i].value;
@@ -302,6 +331,7 @@ static bool gql_coerce_literal_object(struct gql_coercion *c, const struct gql_l
                                       const struct gql_type *type, struct oms_value *out)
 {
     struct gql_slot *slots;
+    uint32_t next = 0;
 
     if (lit->kind != GQL_LIT_OBJECT)
         return gql_coerce_fail(c, "Expected an object for \"%.*s\".", GQL_NAME(type->name));
@@ -309,7 +339,7 @@ static bool gql_coerce_literal_object(struct gql_coercion *c, const struct gql_l
     if (!slots)
         return false;
     for (const struct gql_lit_field *field = lit->fields; field; field = field->next) {
-        const struct gql_input *input = gql_coerce_find(c, type, field->name);
+        const struct gql_input *input = gql_coerce_find(c, type, field->name, &next);
         if (!input)
             return false;
         slots[input->index].lit = field->value;
@@ -359,7 +389,7 @@ bool gql_coerce_args(struct gql_coercion *c, const struct gql_input *inputs, uin
                      const struct gql_arg *args, struct oms_value *out)
 {
     *out = (struct oms_value){.kind = OMS_VALUE_OBJECT};
-    out->object.fields = gql_coerce_memory(c, count, sizeof(*out->object.fields));
+    out->object.fields = gql_coerce_fields(c, count);
     if (!out->object.fields)
         return false;
     for (uint32_t i = 0; i < count; i++) {
