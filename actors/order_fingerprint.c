@@ -28,37 +28,44 @@ static void flush(struct printer *to)
     to->len = 0;
 }
 
+/* Where `len` bytes (a few) go; the caller counts what it has put there. */
+static unsigned char *room_for(struct printer *to, size_t len)
+{
+    if (len > sizeof to->bytes - to->len)
+        flush(to);
+    return to->bytes + to->len;
+}
+
 static void add_bytes(struct printer *to, const void *data, size_t len)
 {
-    if (len > sizeof to->bytes - to->len) {
+    if (len > sizeof to->bytes) {
         flush(to);
-        if (len > sizeof to->bytes) {
-            oms_siphash_update(&to->state, data, len);
-            return;
-        }
+        oms_siphash_update(&to->state, data, len);
+        return;
     }
     if (len)
-        memcpy(to->bytes + to->len, data, len);
+        memcpy(room_for(to, len), data, len);
     to->len += len;
 }
 
 /* A varint: the same number has one form, and no other number begins with it. */
 static void add_number(struct printer *to, uint64_t number)
 {
-    unsigned char bytes[10];
-    size_t len = 0;
+    unsigned char *out = room_for(to, 10);
 
     for (; number >= 0x80; number >>= 7)
-        bytes[len++] = (unsigned char)(number | 0x80);
-    bytes[len++] = (unsigned char)number;
-    add_bytes(to, bytes, len);
+        *out++ = (unsigned char)(number | 0x80);
+    *out++ = (unsigned char)number;
+    to->len = (size_t)(out - to->bytes);
 }
 
 static void add_row(struct printer *to, size_t row, unsigned kind)
 {
-    unsigned char bytes[2] = {(unsigned char)row, (unsigned char)kind};
+    unsigned char *out = room_for(to, 2);
 
-    add_bytes(to, bytes, sizeof bytes);
+    out[0] = (unsigned char)row;
+    out[1] = (unsigned char)kind;
+    to->len += 2;
 }
 
 static void add_text(struct printer *to, struct oms_str text)

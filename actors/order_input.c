@@ -417,12 +417,13 @@ static bool is_common(struct oms_str name)
 static const struct order_input_field *find_row(const struct order_input_table *table, struct oms_str name,
                                                 size_t *from)
 {
-    for (size_t tried = 0; tried < table->count; tried++) {
-        size_t at = *from + tried < table->count ? *from + tried : *from + tried - table->count;
+    for (size_t tried = 0, at = *from; tried < table->count; tried++) {
+        const struct order_input_field *field = &table->fields[at];
 
-        if (oms_str_eq_c(name, table->fields[at].name)) {
-            *from = at + 1 < table->count ? at + 1 : 0;
-            return &table->fields[at];
+        at = at + 1 < table->count ? at + 1 : 0;
+        if (field->name_len == name.len && memcmp(field->name, name.data, name.len) == 0) {
+            *from = at;
+            return field;
         }
     }
     return NULL;
@@ -441,6 +442,15 @@ static bool refuse_unknown(struct input_parse *parse, const struct path *path,
     return refusal_add(parse->refusals, REFUSAL_INVALID, path_text(parse, &at),
                        "There is no field %.*s%s%s%s", OMS_STR_ARG(at.name), near ? ", did you mean " : "",
                        near ? near : "", near ? "?" : "");
+}
+
+static bool refuse_missing(struct input_parse *parse, const struct path *path,
+                           const struct order_input_field *field)
+{
+    struct path at = {path, oms_str_of(field->name), NO_INDEX};
+
+    return refusal_add(parse->refusals, REFUSAL_REQUIRED, path_text(parse, &at), "%s is required",
+                       field->name);
 }
 
 static void set_defaults(const struct order_input_table *table, void *object)
@@ -470,9 +480,9 @@ static bool read_object(struct input_parse *parse, const struct path *path,
         const struct order_input_field *field;
         struct path at = {path, given->name, NO_INDEX};
 
-        if (common && is_common(given->name))
-            continue;
         field = find_row(table, given->name, &next);
+        if (!field && common && is_common(given->name))
+            continue;
         if (!field) {
             ok = refuse_unknown(parse, path, table, given->name);
         } else if (given->value.kind != OMS_VALUE_NULL) {
@@ -480,13 +490,9 @@ static bool read_object(struct input_parse *parse, const struct path *path,
             ok &= take_field(parse, &at, field, &given->value, object);
         }
     }
-    for (size_t i = 0; i < table->count; i++) {
-        struct path at = {path, oms_str_of(table->fields[i].name), NO_INDEX};
-
+    for (size_t i = 0; i < table->count; i++)
         if (table->fields[i].required && !(seen & UINT64_C(1) << i))
-            ok = refusal_add(parse->refusals, REFUSAL_REQUIRED, path_text(parse, &at), "%s is required",
-                             table->fields[i].name);
-    }
+            ok = refuse_missing(parse, path, &table->fields[i]);
     return ok;
 }
 

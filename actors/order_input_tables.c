@@ -10,7 +10,8 @@
 
 #define TABLE(name, type, rows)                                                                              \
     static const struct order_input_table name = {sizeof(type), rows, OMS_COUNT_OF(rows)}
-#define ROW(text, kind_, t, m) .name = text, .kind = kind_, .offset = offsetof(t, m)
+#define ROW(text, kind_, t, m)                                                                               \
+    .name = text, .name_len = sizeof(text) - 1, .kind = kind_, .offset = offsetof(t, m)
 #define OPT(text, kind, t, m)                                                                                \
     {                                                                                                        \
         ROW(text, kind, t, m)                                                                                \

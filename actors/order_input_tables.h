@@ -27,15 +27,16 @@ enum order_input_kind {
     INPUT_ENUM,         /* by `parse` → unsigned */
     INPUT_COMMANDS,     /* list of command names → set */
     INPUT_OBJECT,       /* structure in place; a "was given" flag at `aux` when not 0 */
-    INPUT_LIST,    /* list of structures: pointer, count at `aux`, "was given" flag at `flag` when not 0 */
-    INPUT_TEXTS,   /* list of texts: pointer, count at `aux` */
-    INPUT_CODES,   /* list of { couponCode }: pointer, count at `aux` */
+    INPUT_LIST,  /* list of structures: pointer, count at `aux`, "was given" flag at `flag` when not 0 */
+    INPUT_TEXTS, /* list of texts: pointer, count at `aux` */
+    INPUT_CODES, /* list of { couponCode }: pointer, count at `aux` */
 };
 
 struct order_input_table;
 
 struct order_input_field {
     const char *name;
+    uint8_t name_len;
     uint8_t kind;
     bool required;
     uint16_t offset;
