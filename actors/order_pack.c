@@ -265,21 +265,27 @@ static inline void write_field(const struct order_pack *pack, const struct order
     }
 }
 
+/* Whether the writer may pass over the field without asking for its kind. The two tables that are too small
+ * to be probed have fields that are always worth a look. */
+static inline bool is_absent(const struct order_pack_field *field, const void *object, bool probed)
+{
+    uint64_t probe;
+
+    if (!probed)
+        return !*(const uint32_t *)at(object, field->offset);
+    memcpy(&probe, at(object, field->probe), sizeof probe);
+    return (probe & field->mask) == field->absent;
+}
+
 void order_pack_write(const struct order_pack *pack, const struct order_pack_table *table, const void *object,
                       struct oms_buf *out)
 {
-    const struct order_pack_field *field = table->fields + 1, *end = table->fields + table->count;
-    uint64_t probe;
+    const struct order_pack_field *end = table->fields + table->count;
+    bool probed = table->size >= sizeof(uint64_t);
 
-    /* The two tables that are too small to be probed have fields that are always worth a look. */
-    for (; table->size < sizeof probe && field < end; field++)
-        if (*(const uint32_t *)at(object, field->offset))
+    for (const struct order_pack_field *field = table->fields + 1; field < end; field++)
+        if (!is_absent(field, object, probed))
             write_field(pack, field, object, out, (unsigned)(field - table->fields));
-    for (; field < end; field++) {
-        memcpy(&probe, at(object, field->probe), sizeof probe);
-        if ((probe & field->mask) != field->absent)
-            write_field(pack, field, object, out, (unsigned)(field - table->fields));
-    }
 }
 
 /* ---- reading ---- */
