@@ -110,7 +110,7 @@ static void refuse_quantity(struct order_work *work, const char *prefix, const s
     if (line->shipped == 0)
         refusal_add(work->refusals, REFUSAL_NOT_RETURNABLE, path, "Line %u has not been shipped",
                     (unsigned)line->id);
-    else if (asked <= order_line_returnable(line) && asked > 0)
+    else if (asked <= order_line_returnable(line) && asked > returnable_now(work, line))
         refusal_add(work->refusals, REFUSAL_RETURN_WINDOW_EXPIRED, path,
                     "Returns are accepted for %d days: %lld of line %u can still be returned",
                     (int)conditions_of(work)->days_to_return, (long long)most, (unsigned)line->id);
@@ -129,7 +129,7 @@ static void read_item(struct order_work *work, size_t index, const struct order_
     size_t at;
     char prefix[ORDER_PREFIX_SIZE];
 
-    order_prefix(prefix, "productSkus.", index);
+    order_prefix(prefix, "items.", index);
     line = order_resolve_line(work, prefix, &in->ref);
     if (!line)
         return;
@@ -158,7 +158,7 @@ static struct order_return_item *read_items(struct order_work *work, size_t *cou
     if (in->item_count == 0)
         return all_returnable(work, count);
     if (in->item_count > OMS_ORDER_LINES_MAX) {
-        refusal_add(work->refusals, REFUSAL_LIMIT_EXCEEDED, REFUSAL_FIELD("productSkus"),
+        refusal_add(work->refusals, REFUSAL_LIMIT_EXCEEDED, REFUSAL_FIELD("items"),
                     "A return has at most %d items", OMS_ORDER_LINES_MAX);
         return NULL;
     }
@@ -186,7 +186,7 @@ static bool check_whole(struct order_work *work, const struct order_return_item 
                 asked = items[k].quantity;
         if (asked < wanted)
             return refusal_add(work->refusals, REFUSAL_PARTIAL_RETURN_NOT_ALLOWED,
-                               REFUSAL_FIELD("productSkus"),
+                               REFUSAL_FIELD("items"),
                                "All delivered quantities come back at once: line %u has %lld, %lld asked",
                                (unsigned)line->id, (long long)wanted, (long long)asked);
     }
@@ -326,7 +326,7 @@ static void read_received(struct order_work *work, size_t index, const struct or
     char prefix[ORDER_PREFIX_SIZE];
     size_t at;
 
-    order_prefix(prefix, "productSkus.", index);
+    order_prefix(prefix, "items.", index);
     line = order_resolve_line(work, prefix, &in->ref);
     if (!line)
         return;

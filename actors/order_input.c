@@ -297,6 +297,8 @@ static bool check_list(struct input_parse *parse, const struct path *path,
         return refusal_add(parse->refusals, REFUSAL_LIMIT_EXCEEDED, path_text(parse, path),
                            "%.*s has %zu items, at most %u are accepted", OMS_STR_ARG(path->name),
                            value->list.count, field->max);
+    if (value->list.count == 0 && field->expected)
+        return refusal_add(parse->refusals, REFUSAL_REQUIRED, path_text(parse, path), "%s", field->expected);
     return true;
 }
 

@@ -49,6 +49,13 @@
         ROW(text, INPUT_LIST, t, m), .required = needed, .aux = offsetof(t, n), .max = limit,                \
                                      .table = &(tab)                                                         \
     }
+/* Absent means all: an empty one, which a form without a choice sends, must not. */
+#define LIST_OR_ALL(text, t, m, n, limit, tab)                                                               \
+    {                                                                                                        \
+        ROW(text, INPUT_LIST, t, m),                                                                         \
+            .aux = offsetof(t, n), .max = limit, .table = &(tab),                                            \
+            .expected = "Name at least one line, or leave " text " out for all of them"                      \
+    }
 #define LIST_FLAG(text, t, m, n, f, limit, tab)                                                              \
     {                                                                                                        \
         ROW(text, INPUT_LIST, t, m), .aux = offsetof(t, n), .flag = offsetof(t, f), .max = limit,            \
@@ -287,8 +294,8 @@ static const struct order_input_field cancel_order_rows[] = {
 TABLE(cancel_order_table, CMD, cancel_order_rows);
 
 static const struct order_input_field add_shipment_rows[] = {
-    LIST("shipmentItems", false, CMD, shipment.items, shipment.item_count, OMS_ORDER_LINES_MAX,
-         shipment_item_table),
+    LIST_OR_ALL("shipmentItems", CMD, shipment.items, shipment.item_count, OMS_ORDER_LINES_MAX,
+                shipment_item_table),
     ENUM("mode", CMD, shipment.mode, parse_mode, MODE_WORDS),
     OPT("provider", INPUT_TEXT, CMD, shipment.provider),
     OPT("warehouse", INPUT_TEXT, CMD, shipment.warehouse),
@@ -371,7 +378,7 @@ static const struct order_input_field payment_rows[] = {
 TABLE(payment_table, CMD, payment_rows);
 
 static const struct order_input_field request_return_rows[] = {
-    LIST("items", false, CMD, returns.items, returns.item_count, OMS_ORDER_LINES_MAX, return_item_table),
+    LIST_OR_ALL("items", CMD, returns.items, returns.item_count, OMS_ORDER_LINES_MAX, return_item_table),
     REQ("reason", INPUT_TEXT, CMD, returns.reason),
     OPT("comments", INPUT_TEXT, CMD, returns.comments),
 };
@@ -393,7 +400,7 @@ TABLE(reject_return_table, CMD, reject_return_rows);
 
 static const struct order_input_field receive_return_rows[] = {
     RETURN_ID(true),
-    LIST("items", false, CMD, returns.items, returns.item_count, OMS_ORDER_LINES_MAX, return_item_table),
+    LIST_OR_ALL("items", CMD, returns.items, returns.item_count, OMS_ORDER_LINES_MAX, return_item_table),
     OPT("comments", INPUT_TEXT, CMD, returns.comments),
     OPT("occurredAt", INPUT_INSTANT, CMD, returns.occurred_at),
 };

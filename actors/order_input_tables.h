@@ -48,7 +48,7 @@ struct order_input_field {
         const char *prefix;
         bool (*parse)(struct oms_str text, unsigned *out);
     };
-    const char *expected; /* INPUT_ENUM: the words, for the message */
+    const char *expected; /* INPUT_ENUM: the words, for the message; INPUT_LIST: why it may not be empty */
 };
 
 struct order_input_table {

@@ -125,6 +125,25 @@ static void test_nothing_came_back(void **state)
     assert_int_equal(lab.order->returns[0].status, ORDER_RETURN_CLOSED); /* nothing is left to wait for */
 }
 
+/* More than there is, said in two parts: no window has passed. */
+static void test_a_line_named_twice(void **state)
+{
+    struct order_command command = lab_command(ORDER_COMMAND_REQUEST_RETURN);
+    struct order_return_item_input items[] = {{.ref = {.line_item_id = 1, .quantity = 2}},
+                                              {.ref = {.line_item_id = 1, .quantity = 2}}};
+
+    (void)state;
+    deliver_discounted();
+    command.returns.reason = OMS_STR("too many");
+    command.returns.items = items;
+    command.returns.item_count = 2;
+    assert_int_equal(lab_run(&lab, &command), REFUSAL_QUANTITY_EXCEEDED);
+    assert_string_equal(lab_field(&lab), "items.1.quantity");
+    items[1].ref.quantity = 1;
+    assert_int_equal(lab_run(&lab, &command), REFUSAL_NONE);
+    assert_int_equal(lab.order->returns[0].items[0].quantity, 3);
+}
+
 static void test_the_window(void **state)
 {
     (void)state;
@@ -328,6 +347,7 @@ int main(void)
         T(test_rejected_and_cancelled_free_the_goods),
         T(test_less_than_asked_comes_back),
         T(test_nothing_came_back),
+        T(test_a_line_named_twice),
         T(test_the_window),
         T(test_whole_returns_only),
         T(test_unit_values_add_up),
