@@ -92,6 +92,12 @@ static bool is_ready(void *context, const char **why)
     return !*why;
 }
 
+/* A read that the stop left behind: deadlines that were looked for, a state that was loaded. */
+static void discard(struct rt_message *message)
+{
+    (void)actors_discard(message);
+}
+
 static void on_fatal(void *context, enum oms_status status)
 {
     struct serve *serve = context;
@@ -126,6 +132,7 @@ static enum oms_status open_store(struct serve *serve, struct oms_error *error)
         .disk_reserve_bytes = serve->config->disk_reserve_bytes,
         .on_fatal = on_fatal,
         .fatal_context = serve,
+        .discard = discard,
     };
     status = store_open(&config, &serve->store, &recovery, error);
     if (status != OMS_OK) {

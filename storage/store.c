@@ -126,6 +126,17 @@ enum oms_status store_open(const struct store_config *config, struct store **out
     return OMS_OK;
 }
 
+static void discard_reads(struct store *store, void (*discard)(struct rt_message *message))
+{
+    struct rt_message *next;
+    for (struct rt_message *message = store->materialiser.reads_first; message; message = next) {
+        next = message->next;
+        if (discard)
+            discard(message);
+    }
+    store->materialiser.reads_first = NULL;
+}
+
 void store_close(struct store *store)
 {
     int64_t wait_ms;
@@ -135,17 +146,13 @@ void store_close(struct store *store)
         (void)store_committer_step(&store->committer_worker, &wait_ms);
     bool clean = store_materialiser_finish(store) == OMS_OK;
     store->engine->ops->close(store->engine, clean);
+    discard_reads(store, store->config.discard);
     store_free(store);
 }
 
 void store_abandon(struct store *store, void (*discard)(struct rt_message *message))
 {
-    struct rt_message *next;
-    for (struct rt_message *message = store->materialiser.reads_first; message; message = next) {
-        next = message->next;
-        if (discard)
-            discard(message);
-    }
+    discard_reads(store, discard);
     store_free(store);
 }
 

@@ -51,6 +51,8 @@ struct store_config {
     /* Called once, on the committer's thread, when a write failed: outcome unknown, the process must stop. */
     void (*on_fatal)(void *context, enum oms_status status);
     void *fatal_context;
+    /* Called by store_close for each read that the host's stop left parked: its owner frees it. May be NULL. */
+    void (*discard)(struct rt_message *message);
 };
 
 struct store_recovery {
