@@ -58,8 +58,8 @@ test-tsan: node-modules
 
 node-modules:
 	@cmake/install-deps build test
-	@if [ -f tests/integration/package.json ] && \
-	    [ tests/integration/package.json -nt tests/integration/node_modules/.stamp ]; then \
+	@stamp=tests/integration/node_modules/.stamp; \
+	if [ ! -f $$stamp ] || [ tests/integration/package.json -nt $$stamp ]; then \
 	    echo "==> installing the npm packages of tests/integration"; \
 	    cd tests/integration && \
 	    if [ -f package-lock.json ]; then npm ci --no-audit --no-fund; else npm install --no-audit --no-fund --no-package-lock; fi && \
