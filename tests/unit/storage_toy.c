@@ -235,6 +235,8 @@ enum oms_status toy_open(struct toy_world *world, struct store_memory *memory, u
 {
     struct rt_host_sim_config sim = {.seed = seed, .shards = TOY_SHARDS, .start_ms = 1000000};
     struct store_config own = config ? *config : (struct store_config){0};
+    if (!own.window_ms)
+        own.window_ms = 20; /* virtual milliseconds: what the tests run for is counted in it */
     current = world;
     memset(world->pending_count, 0, sizeof(world->pending_count));
     memset(world->pending_first, 0, sizeof(world->pending_first));
