@@ -103,7 +103,11 @@ static void read_addresses(struct order_work *work, struct order_created *create
     const struct order_create_input *in = &work->command->create;
     bool pickup = oms_str_eq_nocase(oms_str_trim(in->shipping_method), OMS_STR("pickup"));
 
-    if (in->has_destination || !pickup)
+    if (!in->has_destination && !pickup)
+        refusal_add(
+            work->refusals, REFUSAL_REQUIRED, REFUSAL_FIELD("destination"),
+            "Give the destination; only an order with shippingDetails.method \"pickup\" may leave it out");
+    else if (in->has_destination)
         order_field_address(work, "destination.", &in->destination, &created->destination, !pickup);
     created->has_destination = in->has_destination;
     created->has_billing = in->has_billing;
