@@ -19,6 +19,7 @@
 #include "bench/process.h"
 #include "bench/report.h"
 #include "runtime/base/alloc.h"
+#include "runtime/base/assert.h"
 
 /* As long as a token of the development issuer: the client packs and the server unpacks it for each request.
  */
@@ -555,6 +556,31 @@ static void run_crash(struct bench *bench)
                     bench->server.ready_s, 10);
 }
 
+/* Until no order is thawed and the allocator has given back what that took: what resident and idle orders
+ * cost. */
+static void wait_idle(const struct bench *bench)
+{
+    const struct timespec second = {.tv_sec = 1};
+    for (int i = 0; i < 120 && metric(bench, "orders_thawed") > 0; i++)
+        nanosleep(&second, NULL);
+    for (int i = 0; i < 15; i++)
+        nanosleep(&second, NULL);
+}
+
+/* What the storage engine holds to write, a fixed budget whatever is resident. */
+static double memtable_bytes(const struct bench *bench)
+{
+    static const char *const families[] = {"log", "state", "aside", "timeline", "terms", "timers", "meta"};
+    double sum = 0;
+    for (size_t i = 0; i < OMS_COUNT_OF(families); i++) {
+        char name[64];
+        snprintf(name, sizeof(name), "engine_%s_memtable_bytes", families[i]);
+        double bytes = metric(bench, name);
+        sum += bytes > 0 ? bytes : 0;
+    }
+    return sum;
+}
+
 static void large_store(struct bench *bench)
 {
     uint64_t count = bench->settings.store_orders;
@@ -574,13 +600,17 @@ static void large_store(struct bench *bench)
     report_fact(&bench->report, "fill_per_s", "orders made a second while filling the store", "/s",
                 (double)count / seconds, 0);
     settle(bench);
+    wait_idle(bench);
     uint64_t rss = process_rss(&bench->server, &anonymous);
+    double memtables = memtable_bytes(bench);
     double live = metric(bench, "orders_live");
     report_fact(&bench->report, "orders_live", "orders resident after the fill", "", live, 0);
     report_fact(&bench->report, "rss_mib", "resident memory then, all of the process", "MiB",
                 (double)rss / 1048576, 0);
     report_fact(&bench->report, "anonymous_mib", "of it anonymous, less what the empty server had", "MiB",
                 (double)(anonymous - anonymous_before) / 1048576, 0);
+    report_fact(&bench->report, "memtables_mib", "of that the storage engine's write buffers", "MiB",
+                memtables / 1048576, 0);
     begin = load_now_ns();
     stop_server(bench);
     report_fact(&bench->report, "stop_s", "clean stop", "s", (double)(load_now_ns() - begin) / 1e9, 0);
@@ -592,8 +622,9 @@ static void large_store(struct bench *bench)
     report_fact(&bench->report, "anonymous_passivated_mib", "anonymous memory then, no order resident", "MiB",
                 (double)anonymous_before / 1048576, 0);
     if (live > 0)
-        report_fact(&bench->report, "bytes_per_idle_order", "bytes for each resident idle order (difference)",
-                    "B", ((double)anonymous - (double)anonymous_before) / live, 600.0 * 1048576 / 1e6);
+        report_fact(&bench->report, "bytes_per_idle_order",
+                    "bytes for each resident idle order (difference, less write buffers)", "B",
+                    ((double)anonymous - (double)anonymous_before - memtables) / live, 600.0 * 1048576 / 1e6);
     if (wanted(bench, "g"))
         run_pages(bench);
     if (wanted(bench, "k"))
