@@ -28,6 +28,12 @@ struct rt_actor_class {
     bool (*may_passivate)(struct rt_shard *shard, struct rt_actor *actor);
     /* Frees the actor; the runtime has removed it from the directory. */
     void (*destroy)(struct rt_shard *shard, struct rt_actor *actor);
+    /*
+     * Fetches into the cache what the actor's next message will touch beside the actor: called some turns before it,
+     * when there are many. `near`: a second time, a few turns before; what the first call fetched can be followed.
+     * Reads nothing but the actor and, when near, that. May be NULL.
+     */
+    void (*prefetch)(const struct rt_actor *actor, bool near);
 };
 
 /* Kept small: a million idle actors are resident. What a message touches comes first. */

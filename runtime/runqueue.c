@@ -15,8 +15,10 @@
 #define CAPACITY_MIN     16u
 #define WAITING_MIN      4u
 #define WAITING_KEPT_MAX 64u /* a longer ring is freed when the tenant has nothing to do */
-#define AHEAD_ACTOR      6u  /* turns ahead, an actor is fetched into the cache */
-#define AHEAD_MESSAGE    3u  /* and its first message */
+/* So many turns ahead there are fetched into the cache: */
+#define AHEAD_ACTOR   8u /* an actor */
+#define AHEAD_STATE   5u /* what it points to, by its class, and its first message */
+#define AHEAD_DETAILS 2u /* and what that points to */
 
 void rt_runqueue_init(struct rt_runqueue *queue)
 {
@@ -138,6 +140,14 @@ static void append_actor(struct rt_tenant_queue *tenant, struct rt_actor *actor)
     tenant->count++;
 }
 
+static void fetch_state(const struct rt_actor *actor, bool near)
+{
+    if (!near)
+        __builtin_prefetch(actor->first);
+    if (actor->class->prefetch)
+        actor->class->prefetch(actor, near);
+}
+
 static struct rt_actor *pop_actor(struct rt_tenant_queue *tenant)
 {
     struct rt_actor *actor = *waiting_at(tenant, 0);
@@ -148,7 +158,8 @@ static struct rt_actor *pop_actor(struct rt_tenant_queue *tenant)
         const char *ahead = (const char *)*waiting_at(tenant, AHEAD_ACTOR);
         __builtin_prefetch(ahead);
         __builtin_prefetch(ahead + 55); /* all that a turn touches */
-        __builtin_prefetch((*waiting_at(tenant, AHEAD_MESSAGE))->first);
+        fetch_state(*waiting_at(tenant, AHEAD_STATE), false);
+        fetch_state(*waiting_at(tenant, AHEAD_DETAILS), true);
     }
     return actor;
 }

@@ -15,7 +15,8 @@ struct fixture {
 struct fixture_actor {
     struct rt_actor actor;
     unsigned received;
-    bool stays; /* may not be passivated */
+    bool stays;                 /* may not be passivated */
+    bool fetched, fetched_near; /* into the cache, in this order and before the first message */
 };
 
 struct fixture_message {

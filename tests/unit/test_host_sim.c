@@ -70,7 +70,7 @@ static void destroy(struct rt_shard *shard, struct rt_actor *actor)
     oms_free(actor);
 }
 
-static const struct rt_actor_class class = {"hop", activate, receive, may_passivate, destroy};
+static const struct rt_actor_class class = {"hop", activate, receive, may_passivate, destroy, NULL};
 
 static struct rt_actor *activate(struct rt_shard *shard, const struct rt_address *address)
 {

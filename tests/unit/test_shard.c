@@ -62,6 +62,31 @@ static void assert_seen_in_order(unsigned count)
 
 /* ---- delivery and order ---- */
 
+/* A long queue of actors: what those in its middle need is fetched before their turn, and what that points
+ * to. */
+static void test_fetches_ahead(void **state)
+{
+    (void)state;
+    struct rt_shard *shard = set_up(1);
+    struct fixture_message *messages[20];
+    struct rt_address to[20];
+
+    for (unsigned i = 0; i < 20; i++) {
+        to[i] = fixture_address(&fixture.host, 0, 1, i + 1);
+        messages[i] = new_messages(1, to[i]);
+        rt_send(shard, &messages[i]->message);
+    }
+    fixture_run(&fixture);
+    for (unsigned i = 0; i < 20; i++) {
+        const struct fixture_actor *actor = (const struct fixture_actor *)rt_actor_find(shard, &to[i]);
+        assert_int_equal(actor->received, 1);
+        if (i >= 8 && i < 12)
+            assert_true(actor->fetched && actor->fetched_near);
+        oms_free(messages[i]);
+    }
+    fixture_fini(&fixture);
+}
+
 static void test_local_round_trip(void **state)
 {
     (void)state;
@@ -618,6 +643,7 @@ static void test_close(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_fetches_ahead),
         cmocka_unit_test(test_local_round_trip),
         cmocka_unit_test(test_order_through_activation),
         cmocka_unit_test(test_refused_activation),
