@@ -74,7 +74,6 @@ struct api_task {
     enum gql_outcome outcome;
     /* mutations */
     bool is_mutation;
-    struct order_command command;
     struct refusal_list refusals;
     struct oms_str client_mutation_id;
     /* reads in the pool: makes the root's value, executes it into call.out and sets outcome */
@@ -91,6 +90,8 @@ struct api_task {
     } after;
     bool at_beginning;
     unsigned first;
+    /* The last member: only its type is cleared when the task is recycled, its parser clears the rest. */
+    struct order_command command;
 };
 
 /* ---- request.c ---- */

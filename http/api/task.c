@@ -61,21 +61,24 @@ static void buf_recycle(struct oms_buf *buf)
     oms_buf_reset(buf);
 }
 
+_Static_assert(offsetof(struct api_task, command) + sizeof(struct order_command) == sizeof(struct api_task),
+               "nothing lies behind what is not cleared");
+
 void api_task_recycle(struct api_task *task)
 {
     struct api_shard *as = task->request->as;
-    struct order_call call = task->call;
     tenant_version_release(task->tenant);
     if (as->free_count >= FREE_TASKS_MAX) {
         task_destroy(task);
         return;
     }
-    oms_arena_reset(&call.arena);
-    buf_recycle(&call.out);
-    buf_recycle(&call.frozen);
-    struct oms_arena arena = call.arena;
-    struct oms_buf out = call.out, frozen = call.frozen;
-    memset(task, 0, sizeof(*task));
+    oms_arena_reset(&task->call.arena);
+    buf_recycle(&task->call.out);
+    buf_recycle(&task->call.frozen);
+    struct oms_arena arena = task->call.arena;
+    struct oms_buf out = task->call.out, frozen = task->call.frozen;
+    memset(task, 0, offsetof(struct api_task, command));
+    task->command.type = ORDER_COMMAND_NONE;
     task->call.arena = arena;
     task->call.out = out;
     task->call.frozen = frozen;
