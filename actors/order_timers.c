@@ -76,25 +76,25 @@ static void poll_returned(struct rt_shard *shard, struct rt_message *message)
         return;
     }
     rt_timer_start(shard, &as->timer_poll, rt_now_ms(as->system->config.host) + TIMER_POLL_MS);
-    oms_free(poll);
 }
 
 bool order_timers_discard(struct rt_message *message)
 {
-    if (message->on_return == due_returned)
+    if (message->on_return == due_returned) {
         oms_free(OMS_CONTAINER_OF(message, struct order_timer_message, message));
-    else if (message->on_return == poll_returned)
-        oms_free(OMS_CONTAINER_OF(message, struct timer_poll, read.job.message));
-    else
-        return false;
-    return true;
+        return true;
+    }
+    return message->on_return == poll_returned; /* the shard's own, wherever it was */
 }
 
 static void poll_fire(struct rt_shard *shard, struct rt_timer *timer)
 {
     struct actors_shard *as = OMS_CONTAINER_OF(timer, struct actors_shard, timer_poll);
-    struct timer_poll *poll = oms_calloc(1, sizeof(*poll));
+    struct timer_poll *poll = as->poll;
+    memset(&poll->read, 0, sizeof(poll->read));
     poll->now_ms = rt_now_ms(as->system->config.host);
+    poll->from_len = 0;
+    poll->count = 0;
     poll->read.run = poll_run;
     poll->read.job.message.home = (uint16_t)rt_shard_index(shard);
     poll->read.job.message.on_return = poll_returned;
@@ -103,6 +103,12 @@ static void poll_fire(struct rt_shard *shard, struct rt_timer *timer)
 
 void order_timers_start(struct actors_shard *as)
 {
+    as->poll = oms_calloc(1, sizeof(*as->poll));
     as->timer_poll.fire = poll_fire;
     rt_timer_start(as->shard, &as->timer_poll, rt_now_ms(as->system->config.host) + TIMER_POLL_MS);
+}
+
+void order_timers_fini(struct actors_shard *as)
+{
+    oms_free(as->poll);
 }

@@ -129,6 +129,7 @@ static struct actors_shard *shard_create(struct actors_system *system, struct rt
 
 static void shard_destroy(struct actors_shard *as)
 {
+    order_timers_fini(as);
     tenant_table_fini(&as->tenants);
     oms_arena_fini(&as->scratch);
     oms_buf_fini(&as->freeze_buf);

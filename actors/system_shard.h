@@ -31,6 +31,7 @@ struct actors_shard {
     struct rt_address absent[ACTORS_ABSENT_MAX];
     unsigned absent_count;
     struct rt_timer timer_poll; /* shard 0: looks for due deadlines */
+    struct timer_poll *poll;    /* shard 0: the one look that may be under way */
     struct rt_timer tick;       /* ten times a second: orders that nobody asked for lately are frozen */
     uint32_t ticks;
     struct actors_stats stats;
@@ -64,6 +65,7 @@ struct order_timer_message {
     struct order_timer timer;
 };
 void order_timers_start(struct actors_shard *as);
+void order_timers_fini(struct actors_shard *as);
 
 /* A crash dropped this message: frees it when it is this source's own, else false. */
 bool order_actor_discard(struct rt_message *message);
