@@ -228,7 +228,20 @@ static size_t load_size(const void *object, uint16_t offset)
     return value;
 }
 
-/* Whether there is something to write; an absent field leaves no name behind. */
+static bool present(const struct json_writer *writer, const struct json_field *field, const void *object);
+
+static bool any_present(const struct json_writer *writer, const struct json_table *table, const void *object)
+{
+    for (size_t i = 0; i < table->count; i++)
+        if (present(writer, &table->fields[i], object))
+            return true;
+    return false;
+}
+
+/*
+ * Whether there is something to write; an absent field leaves no name behind, nor does an object without
+ * fields. Like write_object it goes no deeper than the static tables do.
+ */
 static bool present(const struct json_writer *writer, const struct json_field *field, const void *object)
 {
     const void *place = place_of(object, field);
@@ -251,8 +264,9 @@ static bool present(const struct json_writer *writer, const struct json_field *f
     case JSON_TEXTS:
         return load_size(object, field->aux) != 0;
     case JSON_MONEY:
-    case JSON_OBJECT:
         return flag_set(object, field);
+    case JSON_OBJECT:
+        return flag_set(object, field) && any_present(writer, field->table, place);
     default:
         return true;
     }

@@ -26,7 +26,7 @@ bool order_event_needs_order(const struct order_event *event, const struct acces
 /*
  * Appends the event's change as one JSON object, as far as the caller may see it. Money is { amount, currency
  * }. `order` as above; without it
- * a step is shown by its number. Absent fields are left out.
+ * a step is shown by its number. Absent fields are left out, and so are objects that would be empty.
  */
 void order_event_change_json(const struct order_event *event, const struct order *order,
                              const struct access_order *on, const struct access *access, uint16_t currency,

@@ -261,3 +261,21 @@ enum oms_status http_config_load(struct http_config *config, const char *file, s
         oms_error_set(error, status, "%s: %.400s", file, inner.message);
     return status;
 }
+
+enum oms_status http_config_check(const struct http_config *config, struct oms_error *error)
+{
+    for (size_t i = 0; i < config->tenant_count; i++) {
+        struct tenant_version *tenant;
+        struct oms_error fault;
+        enum oms_status status = tenant_parse(&config->tenants[i], &tenant, &fault);
+        if (status != OMS_OK)
+            return oms_error_set(error, status, "tenants[%zu]: %s", i, fault.message);
+        tenant_version_release(tenant);
+    }
+    if (config->issuer_count == 0 && !config->dev)
+        return oms_error_set(
+            error, OMS_INVALID,
+            "no issuer is configured, so nobody could call: name one under \"issuers\" in the "
+            "configuration, or start with --dev");
+    return OMS_OK;
+}

@@ -52,6 +52,12 @@ OMS_MUST_USE enum oms_status http_config_parse(struct http_config *config, struc
 /* The same from a file. Messages begin with its name. */
 OMS_MUST_USE enum oms_status http_config_load(struct http_config *config, const char *file,
                                               struct oms_error *error);
+/*
+ * What can be said before anything is made or opened: every tenant's settings are usable (OMS_INVALID names
+ * the tenant and the key), and somebody could call: there is an issuer, or `dev`. After the command line's
+ * options have been applied.
+ */
+OMS_MUST_USE enum oms_status http_config_check(const struct http_config *config, struct oms_error *error);
 
 /* All keys of the top level and of "limits", for the test of the documents; NULL-terminated. */
 extern const char *const http_config_keys[];

@@ -9,6 +9,7 @@
 #include "runtime/base/assert.h"
 #include "runtime/base/json.h"
 #include "runtime/base/limits.h"
+#include "runtime/base/log.h"
 
 /* ---- waiting for messages to come home, off the shards ---- */
 
@@ -49,6 +50,8 @@ struct tenant_job {
     struct rt_message start; /* carries the job to shard 0 */
     struct tenant_call call;
     struct oms_buf config;
+    struct oms_str name;
+    bool exists; /* before the call */
     struct latch *latch;
 };
 
@@ -61,14 +64,18 @@ static void tenant_home(struct rt_shard *shard, struct rt_message *message)
 static void tenant_start(struct rt_shard *shard, struct rt_message *message)
 {
     struct tenant_job *job = OMS_CONTAINER_OF(message, struct tenant_job, start);
+    job->exists = actors_tenant_by_name(shard, job->name) != NULL;
     tenant_call_send(shard, &job->call);
 }
 
-/* Sends one tenant's version to its actor and waits for it. */
+/*
+ * Sends one tenant's version to its actor and waits for it. On a full disk a tenant that exists stays as it
+ * is: what is there can be read, and the next start with room brings it up to date.
+ */
 static enum oms_status put_tenant(struct rt_host *host, const struct tenant_version *version,
                                   struct oms_error *error)
 {
-    struct tenant_job job = {.start = {.on_return = tenant_start}};
+    struct tenant_job job = {.start = {.on_return = tenant_start}, .name = version->name};
     struct latch latch;
     latch_init(&latch, 1);
     job.latch = &latch;
@@ -82,6 +89,11 @@ static enum oms_status put_tenant(struct rt_host *host, const struct tenant_vers
     enum oms_status status = job.call.message.status != OMS_OK ? job.call.message.status : job.call.status;
     tenant_call_fini(&job.call);
     oms_buf_fini(&job.config);
+    if (status == OMS_NO_SPACE && job.exists) {
+        OMS_LOG(OMS_LOG_WARN, "server.tenant_kept", OMS_LOG_STR("tenant", version->name),
+                OMS_LOG_TEXT("reason", "the disk is full: its settings are those of the last start"));
+        return OMS_OK;
+    }
     if (status != OMS_OK)
         return oms_error_set(error, status, "tenant '%.*s' cannot be stored: %s", OMS_STR_ARG(version->name),
                              oms_status_name(status));

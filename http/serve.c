@@ -181,11 +181,7 @@ static enum oms_status make_auth(struct serve *serve, struct oms_error *error)
         status = http_dev_issuer_load(serve->data, &serve->arena, &serve->dev_issuer, error);
         serve->issuers.items[serve->issuers.count++] = &serve->dev_issuer;
     }
-    if (status == OMS_OK && serve->issuers.count == 0)
-        return oms_error_set(
-            error, OMS_INVALID,
-            "no issuer is configured, so nobody could call: name one under \"issuers\" in the "
-            "configuration, or start with --dev");
+    OMS_ASSERT(serve->issuers.count > 0); /* http_config_check */
     serve->auth = oms_calloc(serve->host->shard_count, sizeof(serve->auth[0]));
     for (unsigned i = 0; i < serve->host->shard_count; i++)
         http_auth_init(&serve->auth[i], serve->host, &serve->issuers, config->single_tenant,
@@ -374,7 +370,9 @@ int http_serve(const struct http_config *config)
     struct oms_error error;
     sigset_t signals;
     init(&serve, config, &signals);
-    enum oms_status status = make(&serve, &error);
+    enum oms_status status = http_config_check(config, &error);
+    if (status == OMS_OK)
+        status = make(&serve, &error);
     if (status == OMS_OK)
         status = serve.host->ops->start(serve.host, &error);
     if (status == OMS_OK) {

@@ -54,6 +54,7 @@ enum oms_status api_create(const struct api_config *config, struct api **out, st
         struct api_shard *as = oms_calloc(1, sizeof(*as));
         as->api = api;
         as->shard = config->host->shards[i];
+        http_throttle_init(&as->throttle, api->shard_count);
         plan_cache_init(&as->plans, OMS_GQL_PLAN_CACHE_MAX, OMS_GQL_PLAN_CACHE_BYTES);
         api->shards[i] = as;
     }
@@ -66,6 +67,7 @@ void api_destroy(struct api *api)
     for (unsigned i = 0; i < api->shard_count; i++) {
         plan_cache_fini(&api->shards[i]->plans);
         api_tasks_fini(api->shards[i]);
+        http_throttle_fini(&api->shards[i]->throttle);
         oms_free(api->shards[i]);
     }
     oms_free(api->shards);

@@ -3,12 +3,17 @@
  * is answered. POST with a JSON body, or GET for queries; answers application/graphql-response+json when the
  * client accepts it, else application/json, whose faults in the document are 200.
  */
+#include <inttypes.h>
+#include <stdio.h>
+
 #include "http/api/request.h"
 #include "http/cors.h"
 #include "http/query_string.h"
 #include "runtime/base/assert.h"
 #include "runtime/base/json.h"
 #include "runtime/base/limits.h"
+
+#define NS_PER_S UINT64_C(1000000000)
 
 struct params {
     struct oms_str query;
@@ -27,10 +32,47 @@ static bool type_is(struct oms_str header, const char *type)
            (trimmed.len == len || trimmed.data[len] == ';' || trimmed.data[len] == ' ');
 }
 
-/* What the client accepts: fills graphql_response; false when neither type is among it. */
+/* Whether a parameter of the media range says q=0: "not acceptable" (RFC 9110 section 12.4.2). */
+static bool range_refused(struct oms_str range)
+{
+    for (size_t start = 0, i = 0; i <= range.len; i++) {
+        if (i < range.len && range.data[i] != ';')
+            continue;
+        struct oms_str one = oms_str_trim(oms_str_make(range.data + start, i - start));
+        start = i + 1;
+        if (one.len < 3 || !oms_str_eq_nocase(oms_str_make(one.data, 2), OMS_STR("q=")))
+            continue;
+        size_t at = 2;
+        while (at < one.len && (one.data[at] == '0' || one.data[at] == '.'))
+            at++;
+        return at == one.len;
+    }
+    return false;
+}
+
+/* What Accept says of one type: the most specific range that fits it counts (RFC 9110 section 12.5.1). */
+struct acceptance {
+    unsigned rank; /* 0: no range fits; 1: all types; 2: application; 3: the type itself */
+    bool refused;
+};
+
+static void fit(struct acceptance *acceptance, struct oms_str range, const char *type)
+{
+    unsigned rank = type_is(range, type)              ? 3
+                    : type_is(range, "application/*") ? 2
+                    : type_is(range, "*/*")           ? 1
+                                                      : 0;
+    if (rank > acceptance->rank)
+        *acceptance = (struct acceptance){rank, range_refused(range)};
+}
+
+/*
+ * What the client accepts: fills graphql_response; false when neither type is among it. Ranges that fit both
+ * get plain JSON.
+ */
 static bool accepts(struct oms_str header, bool *graphql_response)
 {
-    bool json = false;
+    struct acceptance json = {0}, graphql = {0};
     *graphql_response = false;
     if (!oms_str_present(header))
         return true;
@@ -38,13 +80,13 @@ static bool accepts(struct oms_str header, bool *graphql_response)
         if (i < header.len && header.data[i] != ',')
             continue;
         struct oms_str one = oms_str_make(header.data + start, i - start);
-        if (type_is(one, "application/graphql-response+json"))
-            *graphql_response = true;
-        json =
-            json || type_is(one, "application/json") || type_is(one, "application/*") || type_is(one, "*/*");
+        fit(&json, one, "application/json");
+        fit(&graphql, one, "application/graphql-response+json");
         start = i + 1;
     }
-    return json || *graphql_response;
+    bool takes_json = json.rank && !json.refused, takes_graphql = graphql.rank && !graphql.refused;
+    *graphql_response = takes_graphql && (graphql.rank == 3 || !takes_json);
+    return takes_json || takes_graphql;
 }
 
 /* ---- faults ---- */
@@ -184,24 +226,57 @@ static struct api_request *request_create(struct api_shard *as, struct http_exch
     return request;
 }
 
-/* Whether pages of the request's origin may call its tenants: answers 403 when not. */
-static bool check_origin(struct api_request *request)
+/* The tenant that a root field names, or NULL: its task then answers what is wrong with that. */
+static const struct tenant_version *tenant_of(const struct api_request *request, size_t root)
+{
+    const struct oms_value *args = gql_request_root(request->gql, root)->args;
+    const struct oms_value *input = args ? oms_value_get_set(args, "input") : NULL;
+    const struct oms_value *tenant = args ? oms_value_get_set(input ? input : args, "tenantId") : NULL;
+    struct oms_str name;
+    if (http_claims_tenant(request->claims, request->tenant_header, tenant ? tenant->text : OMS_STR_NONE,
+                           request->as->api->config.single_tenant, &name) != HTTP_TENANT_FINE)
+        return NULL;
+    return actors_tenant_by_name(request->as->shard, name);
+}
+
+/* Whether pages of the request's origin may call the tenant: answers 403 when not. */
+static bool check_origin(struct api_request *request, const struct tenant_version *tenant)
 {
     const struct api_config *config = &request->as->api->config;
-    struct oms_str name;
-    if (!config->cors || !oms_str_present(http_exchange_header(request->exchange, "origin")))
+    return !config->cors || !oms_str_present(http_exchange_header(request->exchange, "origin")) ||
+           http_cors_check(config->cors(config->cors_context, rt_shard_index(request->as->shard)),
+                           request->exchange, tenant->number);
+}
+
+/* Whether the tenant may have one request more in this second: answers 429 when not. */
+static bool check_rate(struct api_request *request, const struct tenant_version *tenant)
+{
+    struct api_shard *as = request->as;
+    char seconds[24];
+    uint64_t wait_ns = http_throttle_take(&as->throttle, tenant->number, tenant->limits.requests_per_second,
+                                          rt_mono_ns(as->api->config.host));
+    if (!wait_ns)
         return true;
+    snprintf(seconds, sizeof(seconds), "%" PRIu64, wait_ns / NS_PER_S + (wait_ns % NS_PER_S != 0));
+    struct http_header retry = {OMS_STR("retry-after"), oms_str_of(seconds)};
+    http_respond_error_with(request->exchange, 429, &retry, 1, "THROTTLED",
+                            "Tenant '%.*s' has more than its %" PRIu64
+                            " requests a second: nothing was done; retry in %s s",
+                            OMS_STR_ARG(tenant->name), tenant->limits.requests_per_second, seconds);
+    return false;
+}
+
+/* What is refused as a whole, before any root starts. Neighbouring roots of one tenant count once. */
+static bool check_tenants(struct api_request *request)
+{
+    const struct tenant_version *last = NULL;
     for (size_t i = 0; i < request->root_count; i++) {
-        const struct oms_value *args = gql_request_root(request->gql, i)->args;
-        const struct oms_value *input = args ? oms_value_get_set(args, "input") : NULL;
-        const struct oms_value *tenant = args ? oms_value_get_set(input ? input : args, "tenantId") : NULL;
-        const struct tenant_version *version;
-        if (http_claims_tenant(request->claims, request->tenant_header, tenant ? tenant->text : OMS_STR_NONE,
-                               config->single_tenant, &name) == HTTP_TENANT_FINE &&
-            (version = actors_tenant_by_name(request->as->shard, name)) != NULL &&
-            !http_cors_check(config->cors(config->cors_context, rt_shard_index(request->as->shard)),
-                             request->exchange, version->number))
+        const struct tenant_version *tenant = tenant_of(request, i);
+        if (!tenant || tenant == last)
+            continue;
+        if (!check_origin(request, tenant) || !check_rate(request, tenant))
             return false;
+        last = tenant;
     }
     return true;
 }
@@ -233,7 +308,7 @@ static void run(struct api_request *request, const struct params *params)
         } else if (!request->results || !request->tasks) {
             http_respond_error(exchange, 503, "BUSY", "The request needs too much memory");
             answered = true;
-        } else if (!check_origin(request)) {
+        } else if (!check_tenants(request)) {
             answered = true;
         } else {
             api_request_start(request);

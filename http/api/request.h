@@ -15,6 +15,7 @@
 #include "http/api/pages.h"
 #include "http/api/plan_cache.h"
 #include "http/api/resolve.h"
+#include "http/throttle.h"
 #include "storage/store.h"
 
 struct api_task;
@@ -32,6 +33,7 @@ struct api_shard {
     struct plan_cache plans;
     struct api_task *free_tasks;
     size_t free_count;
+    struct http_throttle throttle; /* the tenants' requests per second */
     struct api_stats stats;
 };
 

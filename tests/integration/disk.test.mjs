@@ -84,13 +84,23 @@ test('a full disk', async (context) => {
   // A start on a full disk reads as well, and a stop is clean.
   staff.close();
   await server.stop();
-  server = await Server.start(options);
+  // A tenant's new settings wait for room; what is stored goes on.
+  const changed = { ...options, config: { ...options.config, tenants: [{ name: 'demo', currency: 'NOK' }] } };
+  const currency = async () => (await staff.query('{ viewer { tenant { defaultCurrency } } }')).viewer.tenant.defaultCurrency;
+  server = await Server.start(changed);
   staff = new Caller(server);
+  assert.deepEqual(server.events('server.tenant_kept').map((event) => event.tenant), ['demo']);
+  assert.equal(await currency(), null);
   assert.equal((await staff.order(orderId, 'version')).version, accepted);
   assert.equal((await storm(10)).filter((payload) => payload.result.success).length, 0);
   fs.rmSync(ballast);
   await until(async () => (await add('after all')).result.success, 20000, 'writes to resume after the restart');
   assert.equal((await staff.order(orderId, 'version')).version, ++accepted);
+  staff.close();
+  await server.stop();
+  server = await Server.start(changed);
+  staff = new Caller(server);
+  assert.deepEqual([await currency(), server.events('server.tenant_kept')], ['NOK', []]);
   staff.close();
   await server.stop();
   await server.verify();

@@ -110,6 +110,18 @@ test('configurations that are wrong name the key, and the nearest valid one', as
   await refuses(['--dev', '--data', fresh('-data'), '--listen', '127.0.0.1:99999'], /99999/);
 });
 
+test('a configuration that is refused leaves nothing behind', async () => {
+  for (const [config, line] of [[{ tenants: [{ name: 'a', rolemap: [{ role: 'x', permission: 'get_ordr' }] }] }, /tenants\[0\].*get_order/],
+    [{ tenants: [{ name: 'a' }, { name: 'b', limits: { open_orders: 5 } }] }, /tenants\[1\].*limits\.open_orders is not enforced yet/]]) {
+    const args = configured(config);
+    await refuses(args, line);
+    assert.equal(fs.existsSync(args[args.indexOf('--data') + 1]), false);
+  }
+  const data = fresh('-data');
+  await refuses(['--data', data, ...anywhere], /issuer.*--dev/);
+  assert.equal(fs.existsSync(data), false);
+});
+
 test('the command line', async () => {
   for (const [args, code, line] of [[['sevre'], 2, /'sevre'; did you mean 'serve'/], [['serve', '--sharsd', '2'], 2, /--sharsd/], [['serve', '--shards', 'two'], 2, /two/], [['serve', 'x'], 2, /'x'/],
     [['token', '--tenant', 'a'], 2, /required/], [['verify', '--data', '/nowhere'], 1, /\/nowhere/], [[], 2, /usage/]]) {

@@ -8,7 +8,7 @@ import tls from 'node:tls';
 import { gql } from 'graphql-request';
 
 import { Caller, Connection, basket, storefront } from './lib/client.mjs';
-import { Server, certificate, curl, withServer } from './lib/server.mjs';
+import { Server, certificate, curl, sleep, withServer } from './lib/server.mjs';
 
 let server, staff;
 before(async () => {
@@ -88,12 +88,54 @@ test('GraphQL over HTTP: GET for queries, media types, what is answered to what'
   assert.deepEqual(await typed('application/json'), [200, 'application/json']);
   assert.deepEqual(await typed('*/*'), [200, 'application/json']);
   assert.deepEqual(await typed('text/html'), [406, 'application/json']);
+  // q=0 is "not acceptable", and the most specific range counts.
+  for (const none of ['application/json;q=0', 'application/json; q=0.000, application/graphql-response+json;Q=0', '*/*;q=0', 'application/*;q=0, */*', 'application/json;charset=utf-8;q=0'])
+    assert.deepEqual(await typed(none), [406, 'application/json'], none);
+  assert.deepEqual(await typed('application/graphql-response+json;q=0, application/json'), [200, 'application/json']);
+  assert.deepEqual(await typed('application/graphql-response+json;q=0, */*'), [200, 'application/json']);
+  assert.deepEqual(await typed('application/json;q=0, */*'), [200, 'application/graphql-response+json']);
+  assert.deepEqual(await typed('application/*;q=0, application/json;q=0.001'), [200, 'application/json']);
   // A document that cannot be run: 400 in the new type, 200 in plain JSON.
   assert.deepEqual(await typed('application/graphql-response+json', '{ nothing }'), [400, 'application/graphql-response+json']);
   assert.deepEqual(await typed('application/json', '{ nothing }'), [200, 'application/json']);
   for (const type of ['text/plain', 'application/x-www-form-urlencoded', 'multipart/form-data', 'application/jsonx', ''])
     assert.equal((await curl('-H', `Content-Type:${type ? ` ${type}` : ''}`, ...bearer(), url, '-d', body('{ __typename }'))).status, 415, type);
   assert.equal((await curl('-H', 'Content-Type: application/json; charset=utf-8', ...bearer(), url, '-d', body('{ __typename }'))).status, 200);
+});
+
+test('requests per second of a tenant', async () => {
+  const shards = 2, rate = 20;
+  const options = { args: ['--shards', `${shards}`], config: { tenants: [{ name: 'demo', limits: { requests_per_second: rate } }, { name: 'rival' }] } };
+  await withServer(options, async (limited) => {
+    const connection = new Connection(limited);
+    const token = limited.token('staff'), rival = limited.token('staff', 'staff', { tenant: 'rival' });
+    // Several roots are one request.
+    const burst = (count, who) => Promise.all(Array.from({ length: count }, () => connection.post(who, '{ viewer { subject } other: viewer { subject } }')));
+    const began = performance.now();
+    const answers = await burst(200, token);
+    const seconds = (performance.now() - began) / 1000;
+    const fine = answers.filter((answer) => answer.status === 200);
+    // One connection is on one shard: half the rate at once, and half of it a second.
+    assert.ok(fine.length >= rate / shards && fine.length <= Math.ceil(rate / shards * (1 + seconds)), `${fine.length} in ${seconds} s`);
+    for (const answer of answers.filter((one) => one.status !== 200)) {
+      assert.deepEqual([answer.status, answer.json.errors[0].extensions.code, answer.json.data], [429, 'THROTTLED', undefined]);
+      assert.equal(answer.headers['retry-after'], '1');
+      assert.match(answer.json.errors[0].message, /'demo'.*20 requests a second/);
+    }
+    // Nothing of a refused mutation is done, nobody else is slowed, and after the wait it goes on.
+    const create = 'mutation($input: CreateOrderInput!) { createOrder(input: $input) { created } }';
+    await sleep(1000);
+    const had = (await connection.data(token, '{ ordersCount { count } }')).ordersCount.count;
+    const made = await Promise.all(Array.from({ length: 60 }, () => connection.post(token, create, { input: basket() })));
+    const created = made.filter((answer) => answer.json.data?.createOrder.created).length;
+    assert.ok(created > 0 && created < 60 && made.every((answer) => answer.json.data?.createOrder.created || answer.status === 429));
+    assert.ok((await burst(100, rival)).every((answer) => answer.status === 200));
+    await sleep(1000);
+    assert.equal((await connection.data(token, '{ ordersCount { count } }')).ordersCount.count, had + created);
+    await sleep(1000);
+    assert.deepEqual((await burst(rate / shards, token)).map((answer) => answer.status), Array(rate / shards).fill(200));
+    connection.close();
+  });
 });
 
 test('pages of other origins: preflight, headers, the tenants\' own origins', async () => {

@@ -139,6 +139,30 @@ static void test_same_issuer_twice(void **state)
     http_config_fini(&config);
 }
 
+/* What a server would else find out when its data folder is made and its sockets listen. */
+static void test_check(void **state)
+{
+    struct oms_error error = {OMS_OK, ""};
+    (void)state;
+    assert_true(parse("{\"dev\": true, \"tenants\": [{\"name\": \"a\"}]}"));
+    assert_int_equal(http_config_check(&config, &error), OMS_OK);
+    config.dev = false;
+    assert_int_equal(http_config_check(&config, &error), OMS_INVALID);
+    assert_non_null(strstr(error.message, "no issuer is configured"));
+    http_config_fini(&config);
+
+    assert_true(parse("{\"issuers\": [" ISSUER "]}"));
+    assert_int_equal(http_config_check(&config, &error), OMS_OK);
+    http_config_fini(&config);
+
+    assert_true(parse("{\"dev\": true, \"tenants\": [{\"name\": \"a\"},"
+                      "{\"name\": \"b\", \"rolemap\": [{\"role\": \"x\", \"permission\": \"get_ordr\"}]}]}"));
+    assert_int_equal(http_config_check(&config, &error), OMS_INVALID);
+    assert_non_null(strstr(error.message, "tenants[1]: "));
+    assert_non_null(strstr(error.message, "get_order"));
+    http_config_fini(&config);
+}
+
 static void test_files(void **state)
 {
     struct oms_error error;
@@ -182,6 +206,8 @@ static void test_documents(void **state)
         "operator", "claims",   "tenant_id",  "sub", "name", "vendor_id",   "customer_id"};
     static const char *const tenant_keys[] = {"status",  "currency",       "cors_origins",
                                               "rolemap", "authorizations", "workflow"};
+    static const char *const tenant_limit_keys[] = {"requests_per_second", "open_orders", "streams",
+                                                    "stored_events"};
     struct oms_error error = {OMS_OK, ""};
     char path[512];
     char *example = read_file("docs/liteoms.example.json"), *manual = read_file("docs/configuration.md");
@@ -194,6 +220,8 @@ static void test_documents(void **state)
         assert_shown(issuer_keys[i], example, manual);
     for (size_t i = 0; i < sizeof(tenant_keys) / sizeof(*tenant_keys); i++)
         assert_shown(tenant_keys[i], example, manual);
+    for (size_t i = 0; i < sizeof(tenant_limit_keys) / sizeof(*tenant_limit_keys); i++)
+        assert_shown(tenant_limit_keys[i], example, manual);
 
     snprintf(path, sizeof(path), "%s/docs/liteoms.example.json", LITEOMS_SOURCE_DIR);
     http_config_init(&config);
@@ -202,10 +230,11 @@ static void test_documents(void **state)
     assert_int_equal(error.status, OMS_OK);
     assert_int_equal(config.issuer_count, 2);
     assert_int_equal(config.tenant_count, 1);
-    struct tenant_version *tenant;
-    if (tenant_parse(&config.tenants[0], &tenant, &error) != OMS_OK)
+    if (http_config_check(&config, &error) != OMS_OK)
         print_error("%s\n", error.message);
     assert_int_equal(error.status, OMS_OK);
+    struct tenant_version *tenant;
+    assert_int_equal(tenant_parse(&config.tenants[0], &tenant, &error), OMS_OK);
     assert_int_equal(tenant->cors_origin_count, 2);
     tenant_version_release(tenant);
     /* The example's limits are the defaults, so that it documents them truly. */
@@ -226,9 +255,13 @@ static void test_documents(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_defaults),          cmocka_unit_test(test_values),
-        cmocka_unit_test(test_mistakes),          cmocka_unit_test(test_null_is_absent),
-        cmocka_unit_test(test_same_issuer_twice), cmocka_unit_test(test_files),
+        cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_values),
+        cmocka_unit_test(test_mistakes),
+        cmocka_unit_test(test_null_is_absent),
+        cmocka_unit_test(test_same_issuer_twice),
+        cmocka_unit_test(test_check),
+        cmocka_unit_test(test_files),
         cmocka_unit_test(test_documents),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

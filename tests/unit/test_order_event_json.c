@@ -89,6 +89,32 @@ static void a_creation_shows_each_their_part(void **state)
     lab_fini(&lab);
 }
 
+/* Neither absent fields nor objects of nothing but absent fields leave a name behind. */
+static void objects_without_fields_are_left_out(void **state)
+{
+    struct order_event event = {.type = ORDER_EVENT_SHIPMENT_ADDED};
+    struct order_lab lab;
+    const char *json;
+
+    (void)state;
+    lab_init(&lab);
+    place(&lab);
+    json = change(&lab, event_of(&lab, ORDER_EVENT_ORDER_CREATED), &staff_on, &all_access);
+    assert_non_null(strstr(json, "\"vendor\":{\"vendorId\":\"v1\"}"));
+    assert_null(strstr(json, "\"package\""));
+    assert_null(strstr(json, "{}"));
+    event.shipment.id = 1;
+    json = change(&lab, &event, &staff_on, &all_access);
+    assert_null(strstr(json, "\"package\""));
+    assert_null(strstr(json, "\"shipmentAddress\""));
+    event.shipment.package.weight = OMS_STR("2 kg");
+    event.shipment.address.city = OMS_STR("Bergen");
+    json = change(&lab, &event, &staff_on, &all_access);
+    assert_non_null(strstr(json, "\"package\":{\"weight\":\"2 kg\"}"));
+    assert_non_null(strstr(json, "\"shipmentAddress\":{\"city\":\"Bergen\"}"));
+    lab_fini(&lab);
+}
+
 static void payments_are_not_the_vendors(void **state)
 {
     const struct order_event *event;
@@ -194,6 +220,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_creation_shows_each_their_part),
+        cmocka_unit_test(objects_without_fields_are_left_out),
         cmocka_unit_test(payments_are_not_the_vendors),
         cmocka_unit_test(shipments_are_of_those_whose_lines_they_carry),
         cmocka_unit_test(notes_show_when_marked_so),
