@@ -91,7 +91,7 @@ void store_attach(struct store *store, struct rt_shard *shard,
                   void (*on_durable)(struct rt_shard *shard, uint64_t durable_seq, enum oms_status status),
                   void (*on_applied)(struct rt_shard *shard, struct store_unit *unit));
 
-/* May this shard submit a unit for this tenant now? OMS_OK, OMS_BUSY (in flight or lag over the limit),
+/* May this shard submit a unit for this tenant now? OMS_OK, OMS_BUSY (too much in flight),
  * OMS_NO_SPACE, or OMS_CLOSED after a failed write. Checked before decide, so that a refusal is clean. */
 OMS_MUST_USE enum oms_status store_admit(struct store *store, struct rt_shard *shard, uint32_t tenant);
 /* A recycled or new node with an empty record. It belongs to the caller until submit or recycle; the store
@@ -112,12 +112,14 @@ OMS_MUST_USE enum oms_status store_get_cached(struct store *store, enum store_fa
                                               struct oms_str key, struct oms_buf *out);
 
 /*
- * A read in the pool: waits until all that is durable now is applied, opens a view, calls run on a pool
- * thread, closes the view, and comes home by job.message.on_return.
+ * A read in a pool: waits until all that is durable now is applied, opens a view, calls run on a pool
+ * thread, closes the view, and comes home by job.message.on_return. The caller zeroes it, then sets run, pool,
+ * and of the job the tenant and the message's home and on_return.
  */
 struct store_read {
     struct rt_job job;
     void (*run)(struct store_read *read, struct store_engine *engine, struct store_view *view);
+    enum rt_pool pool;   /* 0: RT_POOL_READ; RT_POOL_LOAD for a few keys that an actor waits for */
     uint64_t lsn_needed; /* storage's own */
     struct store *store; /* storage's own */
 };
