@@ -19,6 +19,7 @@ struct http_connection {
     struct http_slot *unsent_first, *unsent_last; /* answered, not yet written out; oldest first */
     void *owner;                                  /* the carrier's: its shard */
     void *socket;                                 /* the carrier's */
+    void *stream;                                 /* the carrier's: what lies below the socket */
     struct http_guard guard;
     struct http_guard_sample sample;
     unsigned slots; /* exchanges that have a request of this connection */

@@ -404,6 +404,7 @@ static void adopt(struct shard_server *shard, uv_tcp_t *tcp)
     uv_tcp_nodelay(tcp, 1);
     connection->owner = shard;
     connection->socket = sock;
+    connection->stream = tcp;
     sock->on_close.cb = on_connection_closed;
     sock->on_close.data = connection;
     http_metrics_add(shard->row, server->ids.accepted, 1);
@@ -493,6 +494,26 @@ static void punish(struct http_connection *connection, enum http_guard_verdict v
     end_connection(connection);
 }
 
+/*
+ * After a read error libuv lets nobody write to the stream any more, and says so by uv_write's result, which
+ * h2o 2.2 does not look at: closing a TLS connection that its client has reset, h2o waits for ever for the
+ * end of its close_notify. Here it is told.
+ */
+static void end_dead_writes(struct shard_server *shard)
+{
+    struct http_connection *next;
+    for (struct http_connection *c = shard->connections.first; c; c = next) {
+        h2o_socket_t *sock = sock_of(c);
+        h2o_socket_cb written = sock->_cb.write;
+        uv_stream_t *stream = c->stream;
+        next = c->next; /* c may go away */
+        if (written && !uv_is_writable(stream) && uv_stream_get_write_queue_size(stream) == 0) {
+            sock->_cb.write = NULL;
+            written(sock, "the stream cannot be written to");
+        }
+    }
+}
+
 static void judge_connections(struct shard_server *shard)
 {
     struct http_server *server = shard->server;
@@ -504,6 +525,7 @@ static void judge_connections(struct shard_server *shard)
     struct timeval now = *h2o_get_timestamp(&shard->h2o, NULL, NULL);
     struct http_connection *worst;
 
+    end_dead_writes(shard);
     for (struct http_connection *c = shard->connections.first; c; c = c->next)
         begin_sample(c);
     server->h2o.http2.callbacks.foreach_request(&shard->h2o, sample_stream, &now);
@@ -536,6 +558,7 @@ static void report_drained(struct shard_server *shard, bool clean)
 static void drain_step(struct shard_server *shard)
 {
     int64_t late_ms = rt_now_ms(shard->server->config.host) - shard->drain_deadline_ms;
+    end_dead_writes(shard);
     for (struct http_connection *c = shard->connections.first; c; c = c->next) {
         bool idle = !c->is_http2 && c->slots == 0 && (!sock_of(c)->input || sock_of(c)->input->size == 0);
         if (idle || late_ms >= 0)

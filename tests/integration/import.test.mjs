@@ -9,7 +9,7 @@ import { after, before, test } from 'node:test';
 import { Caller } from './lib/client.mjs';
 import { Server, certificate, fresh, repository, run } from './lib/server.mjs';
 
-const real = path.join(repository, '../shared/data/superstore.csv');
+const real = process.env.LITEOMS_SUPERSTORE ?? path.join(repository, '../shared/data/superstore.csv');
 let file = real, expected = 5009, server, staff;
 const byRef = new Map(); // Order ID → its rows
 

@@ -2,13 +2,14 @@
 // other origins.
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
+import net from 'node:net';
 import { after, before, test } from 'node:test';
 import tls from 'node:tls';
 
 import { gql } from 'graphql-request';
 
 import { Caller, Connection, basket, storefront } from './lib/client.mjs';
-import { Server, certificate, curl, sleep, withServer } from './lib/server.mjs';
+import { Server, certificate, curl, sleep, until, withServer } from './lib/server.mjs';
 
 let server, staff;
 before(async () => {
@@ -189,4 +190,24 @@ test('many requests on one connection, answered as they come', async () => {
   answers.forEach((answer, i) => assert.equal(answer.body, `{"data":{"a${i}":"Query"}}`));
   assert.ok(!connection.goaway);
   connection.close();
+});
+
+test('clients over TLS that reset their connection leave nothing behind', async () => {
+  const { cert, key } = certificate();
+  await withServer({ args: ['--tls-cert', cert, '--tls-key', key, '--shards', '1'] }, async (secure) => {
+    for (const [protocol, wait] of [['h2', 0], ['h2', 50], ['http/1.1', 0], ['http/1.1', 50]])
+      await Promise.all(Array.from({ length: 20 }, () => new Promise((resolve) => {
+        const raw = net.connect(secure.port, '127.0.0.1');
+        const socket = tls.connect({ socket: raw, rejectUnauthorized: false, ALPNProtocols: [protocol] });
+        raw.on('error', () => {});
+        socket.on('error', () => {});
+        socket.on('secureConnect', () => setTimeout(() => { raw.resetAndDestroy(); resolve(); }, wait));
+      })));
+    // The one that asks is there itself.
+    await until(async () => await secure.metric('liteoms_http_connections') === 1, 5000, 'the connections to go');
+    const began = Date.now();
+    secure.child.kill('SIGTERM');
+    assert.equal(await secure.exited, 0, secure.log);
+    assert.ok(Date.now() - began < 5000, 'the drain waited for connections that are gone');
+  });
 });
