@@ -99,14 +99,17 @@ static void drain_port(struct store *store)
     }
 }
 
-static bool lags(struct store *store)
+/* How many units may become durable before the materialiser has to catch up; 0: none, commits wait. */
+static uint64_t lag_room(struct store *store)
 {
     uint64_t applied = atomic_load_explicit(&store->applied_lsn, memory_order_acquire);
     uint64_t applied_bytes = atomic_load_explicit(&store->applied_bytes, memory_order_relaxed);
     uint64_t durable = atomic_load_explicit(&store->durable_lsn, memory_order_relaxed);
     uint64_t durable_bytes = atomic_load_explicit(&store->durable_bytes, memory_order_relaxed);
-    return durable - applied >= store->config.lag_units_max ||
-           durable_bytes - applied_bytes >= OMS_LAG_BYTES_MAX;
+    uint64_t lag = durable - applied;
+    if (lag >= store->config.lag_units_max || durable_bytes - applied_bytes >= OMS_LAG_BYTES_MAX)
+        return 0;
+    return store->config.lag_units_max - lag;
 }
 
 /* ---- a batch ---- */
@@ -119,11 +122,11 @@ struct batch {
     uint64_t shard_seq[OMS_SHARDS_MAX];
 };
 
-/* Takes units off the waiting list and numbers them. */
-static void form(struct store_committer *committer, struct batch *batch)
+/* Takes at most `room` units off the waiting list and numbers them. */
+static void form(struct store_committer *committer, struct batch *batch, uint64_t room)
 {
     batch->first = committer->first;
-    while (committer->first && batch->count < OMS_COMMIT_BATCH_UNITS_MAX) {
+    while (committer->first && batch->count < OMS_COMMIT_BATCH_UNITS_MAX && batch->count < room) {
         struct store_unit *unit = store_unit_of(committer->first);
         if (batch->count && batch->bytes + unit->record.len > OMS_COMMIT_BATCH_BYTES_MAX)
             break;
@@ -235,11 +238,12 @@ bool store_committer_step(struct rt_worker *worker, int64_t *wait_ms)
         *wait_ms = DISK_RECHECK_MS; /* admission lets nobody through who would wake us */
     if (!committer->first)
         return false;
-    if (lags(store) && !store->closing) {
+    uint64_t room = store->closing ? UINT64_MAX : lag_room(store);
+    if (!room) {
         *wait_ms = LAG_WAIT_MS;
         return false;
     }
-    form(committer, &batch);
+    form(committer, &batch, room);
     if (status == OMS_OK)
         status = append(store, &batch);
     if (status != OMS_OK) {
