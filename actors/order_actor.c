@@ -211,7 +211,7 @@ bool order_actor_discard(struct rt_message *message)
     return true;
 }
 
-/* Loads the state; true when it is there now, false when `message` waits for the read pool. */
+/* Loads the state; true when it is there now, false when `message` waits for the pool. */
 static bool load(struct actors_shard *as, struct order_instance *oa, struct rt_message *message)
 {
     unsigned char key[STORE_ADDRESS_KEY_SIZE];
@@ -228,6 +228,7 @@ static bool load(struct actors_shard *as, struct order_instance *oa, struct rt_m
     job->address = oa->base.address;
     job->waiting = message;
     job->read.run = load_run;
+    job->read.pool = RT_POOL_LOAD;
     job->read.job.message.home = (uint16_t)rt_shard_index(as->shard);
     job->read.job.message.on_return = load_returned;
     oms_buf_init(&job->bytes, ORDER_ARENA_MAX);

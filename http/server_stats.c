@@ -61,7 +61,7 @@ static const struct {
     [STAT_REPLAYED] = {true, "liteoms_commands_replayed_total", "Commands answered from an idempotency key."},
     [STAT_READS] = {true, "liteoms_order_reads_total", "Reads of single orders."},
     [STAT_LOADS_CACHED] = {true, "liteoms_order_loads_cached_total", "Orders loaded without blocking."},
-    [STAT_LOADS_POOL] = {true, "liteoms_order_loads_pool_total", "Orders loaded by the read pool."},
+    [STAT_LOADS_POOL] = {true, "liteoms_order_loads_pool_total", "Orders loaded by a pool."},
     [STAT_HELD] = {false, "liteoms_replies_held", "Replies that wait for durability."},
     [STAT_TIMERS] = {true, "liteoms_timers_fired_total", "Deadlines that changed an order."},
     [STAT_PLAN_HITS] = {true, "liteoms_plan_cache_hits_total", "Documents found prepared."},

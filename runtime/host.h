@@ -11,15 +11,20 @@
 struct rt_host;
 
 enum rt_pool {
-    RT_POOL_READ, /* reads of the store that may block */
+    RT_POOL_READ, /* reads of the store that may block and take long: lists, history */
     RT_POOL_SLOW, /* slow I/O: key fetches, host names */
+    RT_POOL_LOAD, /* point loads: a paused actor waits for each, so no list may stand before them */
     RT_POOL_COUNT,
 };
 
-/* A piece of work for a pool: `run` is called on a pool thread, then message.on_return on the home shard. */
+/*
+ * A piece of work for a pool: `run` is called on a pool thread, then message.on_return on the home shard. Tenants
+ * take turns in a pool, a job each; jobs of one tenant start in order.
+ */
 struct rt_job {
     struct rt_message message;
     void (*run)(struct rt_job *job);
+    uint32_t tenant; /* on whose behalf; 0: nobody's, one more in the round and without a tenant's cap */
 };
 
 /*
@@ -41,8 +46,8 @@ struct rt_host_ops {
     /* Unpredictable 64 bits (seeded in the simulator). Any thread. */
     uint64_t (*random)(struct rt_host *host);
     /*
-     * Moves the job to a pool. Any thread. It comes home with OMS_BUSY when the pool's queue is full and with
-     * OMS_CLOSED when the host has stopped; `run` was then not called.
+     * Moves the job to a pool. Any thread. It comes home with OMS_BUSY when the pool's queue is full, or an eighth
+     * of it by the job's tenant, and with OMS_CLOSED when the host has stopped; `run` was then not called.
      */
     void (*offload)(struct rt_host *host, enum rt_pool pool, struct rt_job *job);
     /*

@@ -6,6 +6,9 @@
  * draw new weights (one may be nearly starved for a while), a turn of a shard handles between one message and
  * a full turn's, and a job takes its time. Schedules and the world (rt_random, faults of a test) draw from
  * two generators, so that one more random id does not change every schedule after it.
+ *
+ * A pool has no queue here: which pool and which tenant a job has changes nothing. Whatever order a pool of the
+ * other host could run its jobs in, some seed does.
  */
 #include "runtime/host_sim.h"
 

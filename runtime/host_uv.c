@@ -1,5 +1,5 @@
 /*
- * The production host: a libuv loop and a thread per shard, a thread per worker, two pools.
+ * The production host: a libuv loop and a thread per shard, a thread per worker, three pools.
  *
  * A shard's turn runs in the loop's prepare phase, just before it polls: whatever the callbacks of this
  * iteration sent is then taken up, and whether the poll may block is known. Invariants: the poll blocks only
@@ -24,6 +24,7 @@
 enum {
     READ_THREADS_DEFAULT = 2,
     SLOW_THREADS_DEFAULT = 1,
+    LOAD_THREADS = 1,     /* a load is one short read; more would only compete with the shards */
     SPIN_CREDIT_MAX = 8,  /* see spin() */
     SPIN_SLICE_NS = 5000, /* spinning looks at the sockets this often */
     SPIN_LOOKS = 8,       /* between two looks at the clock */
@@ -489,8 +490,10 @@ enum oms_status rt_host_uv_create(const struct rt_host_uv_config *config, struct
     host->spin_ns = (uint64_t)config->spin_us_max * 1000;
     host->pool_threads[RT_POOL_READ] = config->read_threads ? config->read_threads : READ_THREADS_DEFAULT;
     host->pool_threads[RT_POOL_SLOW] = config->slow_threads ? config->slow_threads : SLOW_THREADS_DEFAULT;
+    host->pool_threads[RT_POOL_LOAD] = LOAD_THREADS;
     rt_job_queue_init(&host->pools[RT_POOL_READ], &host->base, "pool-read");
     rt_job_queue_init(&host->pools[RT_POOL_SLOW], &host->base, "pool-slow");
+    rt_job_queue_init(&host->pools[RT_POOL_LOAD], &host->base, "pool-load");
     atomic_init(&host->stopping, false);
     atomic_init(&host->clock_floor, INT64_MIN / 2);
 

@@ -129,7 +129,7 @@ static void wake_reads(struct store *store)
             message->status = OMS_IO;
             rt_return_from_outside(store->host, message);
         } else if (read->lsn_needed <= applied) {
-            store->host->ops->offload(store->host, RT_POOL_READ, &read->job);
+            store->host->ops->offload(store->host, read->pool, &read->job);
         } else {
             park_read(m, message);
         }

@@ -1,5 +1,5 @@
 /*
- * Reads that see what their callers were told: a job for the read pool that starts only when everything that
+ * Reads that see what their callers were told: a job for a pool that starts only when everything that
  * was durable at its asking has been applied.
  *
  * A read that need not wait goes straight to the pool; one that must is parked with the materialiser, which
@@ -30,7 +30,7 @@ void store_read(struct store *store, struct rt_shard *shard, struct store_read *
     read->lsn_needed = atomic_load_explicit(&store->durable_lsn, memory_order_acquire);
     /* Acquire: pairs with the materialiser's release; the view that the job opens then holds its write. */
     if (atomic_load_explicit(&store->applied_lsn, memory_order_acquire) >= read->lsn_needed)
-        store->host->ops->offload(store->host, RT_POOL_READ, &read->job);
+        store->host->ops->offload(store->host, read->pool, &read->job);
     else
         rt_port_push(&store->materialiser_worker.port, message, message, 1);
 }

@@ -329,5 +329,6 @@ void api_task_read(struct api_task *task)
     task->read.run = read_run;
     task->read.job.message.home = (uint16_t)rt_shard_index(as->shard);
     task->read.job.message.on_return = read_returned;
+    task->read.job.tenant = task->tenant->number;
     store_read(actors_store(as->api->config.system), as->shard, &task->read);
 }

@@ -100,7 +100,8 @@ static void hop(struct rt_shard *shard, struct rt_message *message)
     uint64_t random = world.scripted ? oms_mix64(token->number * HOPS + token->hops) : rt_random(host);
     uint64_t choice = random % 8;
     if (choice == 0) {
-        host->ops->offload(host, RT_POOL_READ, &token->job);
+        token->job.tenant = (uint32_t)(random / 8 % 4);
+        host->ops->offload(host, (enum rt_pool)(random / 32 % RT_POOL_COUNT), &token->job);
     } else if (choice == 1) {
         rt_port_push(&world.worker.port, message, message, 1);
     } else {
