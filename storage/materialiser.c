@@ -231,6 +231,13 @@ static enum oms_status apply_window(struct store *store, uint64_t now)
 
 /* ---- the step ---- */
 
+/* A window is full early enough that commits need not wait for it to become old. */
+static uint64_t window_units(const struct store *store)
+{
+    uint64_t half_lag = store->config.lag_units_max / 2;
+    return half_lag < OMS_MATERIALISE_WINDOW_UNITS ? (half_lag ? half_lag : 1) : OMS_MATERIALISE_WINDOW_UNITS;
+}
+
 bool store_materialiser_step(struct rt_worker *worker, int64_t *wait_ms)
 {
     struct store *store = store_of(worker);
@@ -246,7 +253,7 @@ bool store_materialiser_step(struct rt_worker *worker, int64_t *wait_ms)
     if (!m->first)
         return false;
     uint64_t open_ms = (now - m->window_opened_ns) / 1000000;
-    if (!m->reads_first && m->waiting < OMS_MATERIALISE_WINDOW_UNITS && open_ms < store->config.window_ms) {
+    if (!m->reads_first && m->waiting < window_units(store) && open_ms < store->config.window_ms) {
         int64_t left = (int64_t)(store->config.window_ms - open_ms);
         if (*wait_ms < 0 || left < *wait_ms)
             *wait_ms = left;
