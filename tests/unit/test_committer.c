@@ -286,7 +286,7 @@ static void test_lag_holds_commits_back(void **state)
     struct store_config config = {.lag_units_max = 50, .window_ms = 30};
     open_world(f, 9, &config);
     for (int round = 0; round < 40; round++) {
-        toy_submit(&f->world, 0, 20, 0, UINT32_MAX);
+        toy_submit(&f->world, 0, 80, 0, UINT32_MAX);
         toy_run(&f->world, round % 5 ? 1 : 40);
         assert_true(stats_of(f).lag_units <= 50);
     }
