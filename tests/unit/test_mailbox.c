@@ -236,6 +236,7 @@ static void test_sleepy_consumer(void **state)
 struct duel {
     struct rt_mailbox mailbox;
     struct bench bench; /* for the semaphore */
+    struct rt_message message; /* not the producer's: the last one is read after its thread has ended */
     atomic_uint received;
     unsigned rounds;
 };
@@ -245,7 +246,6 @@ struct duel {
 static void *duel_producer(void *arg)
 {
     struct duel *duel = arg;
-    struct rt_message message;
     struct oms_prng prng;
 
     oms_prng_seed(&prng, 3);
@@ -255,7 +255,7 @@ static void *duel_producer(void *arg)
                 sched_yield();
         for (volatile uint64_t delay = oms_prng_below(&prng, 100); delay > 0; delay--)
             ;
-        if (rt_mailbox_push(&duel->mailbox, &message, &message, 1))
+        if (rt_mailbox_push(&duel->mailbox, &duel->message, &duel->message, 1))
             sem_post(&duel->bench.wake);
     }
     return NULL;
