@@ -61,12 +61,12 @@ test('places every order once', async () => {
   console.log(`# ${expected} orders placed in ${Math.round(performance.now() - began)} ms`);
   const { count } = (await staff.query(`{ ordersCount(${source}) { count } }`)).ordersCount;
   assert.equal(count, expected);
-  const commits = await server.metric('liteoms_commands_accepted_total');
+  const commits = await server.metric('liteoms_commit_units_total');
   const second = await importing();
   assert.equal(second.code, 0, second.stdout + second.stderr);
   assert.match(second.stdout, /\b0\b[^\n]*(made|placed)|(made|placed)[^\n]*\b0\b/i, second.stdout);
   assert.equal((await staff.query(`{ ordersCount(${source}) { count } }`)).ordersCount.count, expected);
-  assert.equal(await server.metric('liteoms_commands_accepted_total'), commits, 'the second run changed nothing');
+  assert.equal(await server.metric('liteoms_commit_units_total'), commits, 'the second run changed nothing');
 });
 
 const found = new Map();
