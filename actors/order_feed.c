@@ -158,24 +158,9 @@ struct feed {
         folded; /* units of folds made anew: they count as examined, or many orders in turn cost a square */
 };
 
-static enum oms_status apply_record(struct order *order, const struct store_record *record,
-                                    const struct order_event_meta *first, struct oms_arena *scratch)
-{
-    struct order_event_meta meta = *first;
-    enum oms_status status = OMS_OK;
-    for (size_t i = 0; status == OMS_OK && i < record->event_count; i++, meta.sequence++) {
-        struct order_event event;
-        status = order_event_decode(record->events[i], scratch, &event);
-        if (status == OMS_OK)
-            order_apply(order, &event, &meta);
-    }
-    return status;
-}
-
 /* The order after this unit: a kept fold moved on, or a fold from the beginning. */
 static enum oms_status fold_at(struct feed *feed, const struct store_record *record,
-                               const struct order_event_meta *meta, struct oms_arena *scratch,
-                               const struct order **out)
+                               struct oms_arena *scratch, const struct order **out)
 {
     struct feed_fold *slot = &feed->folds[0];
     feed->clock++;
@@ -184,7 +169,7 @@ static enum oms_status fold_at(struct feed *feed, const struct store_record *rec
         if (fold->order && memcmp(fold->id, record->actor.key, 16) == 0) {
             fold->used = feed->clock;
             *out = fold->order;
-            return apply_record(fold->order, record, meta, scratch);
+            return unit_fold(record, SIZE_MAX, scratch, fold->order);
         }
         if (fold->used < slot->used)
             slot = fold;
@@ -227,7 +212,7 @@ static enum oms_status add_record(struct feed *feed, const struct store_record *
     if (status != OMS_OK)
         return status;
     if (!access_unscoped(feed->access, PERMISSION_GET_ORDER) || wants_order(feed->filter)) {
-        status = fold_at(feed, seen, &meta, scratch, &order);
+        status = fold_at(feed, seen, scratch, &order);
         if (status != OMS_OK || !reaches(feed, order))
             return status;
     }

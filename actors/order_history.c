@@ -31,23 +31,6 @@ static enum oms_status read_record(struct store_engine *engine, struct store_vie
     return store_record_decode(partition, commit, oms_buf_str(bytes), arena, record);
 }
 
-/* Applies a record's events up to `ordinal_max` (inclusive) to the order. */
-static enum oms_status fold_record(struct order *order, const struct store_record *record, size_t ordinal_max,
-                                   struct oms_arena *scratch)
-{
-    struct order_event_meta meta;
-    enum oms_status status = unit_meta_read(record, &meta);
-    for (size_t i = 0; status == OMS_OK && i < record->event_count && i <= ordinal_max; i++) {
-        struct order_event event;
-        status = order_event_decode(record->events[i], scratch, &event);
-        if (status == OMS_OK) {
-            order_apply(order, &event, &meta);
-            meta.sequence++;
-        }
-    }
-    return status;
-}
-
 /* ---- an order as it was ---- */
 
 struct fold_until {
@@ -81,8 +64,8 @@ static enum oms_status fold_order(struct store_engine *engine, struct store_view
         if (status == OMS_OK && until->at_ms && record.time_ms > until->at_ms)
             break;
         if (status == OMS_OK)
-            status = fold_record(order, &record, item.commit == until->commit ? until->ordinal : SIZE_MAX,
-                                 &scratch);
+            status =
+                unit_fold(&record, item.commit == until->commit ? until->ordinal : SIZE_MAX, &scratch, order);
     }
     store_timeline_close(timeline);
     oms_buf_fini(&bytes);

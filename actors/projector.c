@@ -20,16 +20,7 @@
 static enum oms_status fold_record(struct order *order, const struct store_record *record,
                                    struct oms_arena *scratch)
 {
-    struct order_event_meta meta;
-    enum oms_status status = unit_meta_read(record, &meta);
-    for (size_t i = 0; status == OMS_OK && i < record->event_count; i++) {
-        struct order_event event;
-        status = order_event_decode(record->events[i], scratch, &event);
-        if (status == OMS_OK) {
-            order_apply(order, &event, &meta);
-            meta.sequence++;
-        }
-    }
+    enum oms_status status = unit_fold(record, SIZE_MAX, scratch, order);
     if (status == OMS_OK && order->version != record->version_to)
         status = OMS_CORRUPT;
     return status;
@@ -121,7 +112,8 @@ static enum oms_status project_order(const struct rt_address *address, struct om
     store_writes_put(writes, STORE_STATE, oms_str_make(key, sizeof(key)), oms_buf_str(&bytes));
     put_notes(address, order, &bytes, writes);
     put_timer(address, timer_before, order_timer_next(order), writes);
-    status = order_terms_take(order, address->tenant, &after) ? put_terms(&before, &after, writes) : OMS_LIMIT;
+    status =
+        order_terms_take(order, address->tenant, &after) ? put_terms(&before, &after, writes) : OMS_LIMIT;
 out:
     oms_buf_fini(&bytes);
     order_destroy(order);

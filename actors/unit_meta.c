@@ -1,6 +1,8 @@
 /* The wire form of a unit's meta. Field numbers are stored: append only. See unit_meta.h. */
 #include "actors/unit_meta.h"
 
+#include "actors/order.h"
+#include "actors/order_codec.h"
 #include "runtime/base/assert.h"
 #include "runtime/base/wire.h"
 
@@ -83,4 +85,20 @@ enum oms_status unit_meta_read(const struct store_record *record, struct order_e
         }
     }
     return ok && !wire.corrupt ? OMS_OK : OMS_CORRUPT;
+}
+
+enum oms_status unit_fold(const struct store_record *record, size_t ordinal_max, struct oms_arena *scratch,
+                          struct order *order)
+{
+    struct order_event_meta meta;
+    enum oms_status status = unit_meta_read(record, &meta);
+    for (size_t i = 0; status == OMS_OK && i < record->event_count && i <= ordinal_max; i++) {
+        struct order_event event;
+        status = order_event_decode(record->events[i], scratch, &event);
+        if (status == OMS_OK) {
+            order_apply(order, &event, &meta);
+            meta.sequence++;
+        }
+    }
+    return status;
 }

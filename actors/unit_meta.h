@@ -14,4 +14,12 @@ void unit_meta_put(struct store_unit *unit, const struct order_event_meta *meta)
  * higher. */
 OMS_MUST_USE enum oms_status unit_meta_read(const struct store_record *record, struct order_event_meta *out);
 
+/*
+ * Applies the record's events, up to `ordinal_max` (inclusive; SIZE_MAX: all), to the order: the one fold of
+ * projector, history and feed. OMS_CORRUPT when they do not decode. Decoded events live in `scratch`.
+ */
+struct order;
+OMS_MUST_USE enum oms_status unit_fold(const struct store_record *record, size_t ordinal_max,
+                                       struct oms_arena *scratch, struct order *order);
+
 #endif
