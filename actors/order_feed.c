@@ -7,6 +7,7 @@
  */
 #include "actors/ids.h"
 #include "actors/order.h"
+#include "actors/order_bits.h"
 #include "actors/order_codec.h"
 #include "actors/order_history.h"
 #include "actors/unit_meta.h"
@@ -31,52 +32,10 @@ static const struct oms_value *list_of(const struct oms_value *input, const char
     return list && list->kind == OMS_VALUE_LIST && list->list.count ? list : NULL;
 }
 
-/* The bits of a list of words; unknown words cannot come here through the schema, and are refused all the
- * same. */
 static uint64_t bits_of(const struct oms_value *input, const char *name,
                         unsigned (*number)(struct oms_str word), struct refusal_list *refusals)
 {
-    const struct oms_value *list = list_of(input, name);
-    uint64_t bits = 0;
-    for (size_t i = 0; list && i < list->list.count; i++) {
-        unsigned n = number(list->list.items[i].text);
-        if (n == UINT32_MAX)
-            refusal_add(refusals, REFUSAL_INVALID, refusal_field(refusals, "filter.%s.%zu", name, i),
-                        "%.*s is not known here", OMS_STR_ARG(list->list.items[i].text));
-        else
-            bits |= UINT64_C(1) << n;
-    }
-    return bits;
-}
-
-static unsigned type_number(struct oms_str word)
-{
-    enum order_event_type type = order_event_parse(word);
-    return type == ORDER_EVENT_NONE ? UINT32_MAX : (unsigned)type;
-}
-
-static unsigned command_number(struct oms_str word)
-{
-    enum order_command_type type = order_command_parse(word);
-    return type == ORDER_COMMAND_NONE ? UINT32_MAX : (unsigned)type;
-}
-
-static unsigned stage_number(struct oms_str word)
-{
-    enum order_stage stage;
-    return order_stage_parse(word, &stage) ? (unsigned)stage : UINT32_MAX;
-}
-
-static unsigned fulfillment_number(struct oms_str word)
-{
-    enum order_fulfillment_status status;
-    return order_fulfillment_status_parse(word, &status) ? (unsigned)status : UINT32_MAX;
-}
-
-static unsigned payment_number(struct oms_str word)
-{
-    enum order_payment_status status;
-    return order_payment_status_parse(word, &status) ? (unsigned)status : UINT32_MAX;
+    return order_bits(list_of(input, name), name, number, refusals);
 }
 
 enum oms_status order_event_filter_parse(const struct oms_value *input, struct oms_arena *arena,
@@ -86,11 +45,11 @@ enum oms_status order_event_filter_parse(const struct oms_value *input, struct o
     size_t before = refusals->count;
     if (!filter)
         return OMS_LIMIT;
-    filter->types = bits_of(input, "types", type_number, refusals);
-    filter->commands = bits_of(input, "commands", command_number, refusals);
-    filter->stages = (unsigned)bits_of(input, "stages", stage_number, refusals);
-    filter->fulfillments = (unsigned)bits_of(input, "fulfillmentStatuses", fulfillment_number, refusals);
-    filter->payments = (unsigned)bits_of(input, "paymentStatuses", payment_number, refusals);
+    filter->types = bits_of(input, "types", order_bits_event, refusals);
+    filter->commands = bits_of(input, "commands", order_bits_command, refusals);
+    filter->stages = (unsigned)bits_of(input, "stages", order_bits_stage, refusals);
+    filter->fulfillments = (unsigned)bits_of(input, "fulfillmentStatuses", order_bits_fulfillment, refusals);
+    filter->payments = (unsigned)bits_of(input, "paymentStatuses", order_bits_payment, refusals);
     filter->vendors = list_of(input, "vendorIds");
     filter->customers = list_of(input, "customerIds");
     *out = filter;

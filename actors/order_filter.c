@@ -2,6 +2,7 @@
 #include "actors/order_filter.h"
 
 #include "actors/ids.h"
+#include "actors/order_bits.h"
 #include "runtime/base/datetime.h"
 
 /* ---- parsing ---- */
@@ -39,40 +40,9 @@ static struct order_filter_texts texts_of(struct parse *p, const char *name)
     return out;
 }
 
-static unsigned stages_of(struct parse *p)
+static unsigned bits_of(struct parse *p, const char *name, unsigned (*number)(struct oms_str word))
 {
-    const struct oms_value *list = list_of(p, "stage");
-    unsigned bits = 0;
-    for (size_t i = 0; list && i < list->list.count; i++) {
-        enum order_stage stage;
-        if (order_stage_parse(list->list.items[i].text, &stage))
-            bits |= 1u << stage;
-    }
-    return bits;
-}
-
-static unsigned fulfillments_of(struct parse *p)
-{
-    const struct oms_value *list = list_of(p, "fulfillmentStatus");
-    unsigned bits = 0;
-    for (size_t i = 0; list && i < list->list.count; i++) {
-        enum order_fulfillment_status status;
-        if (order_fulfillment_status_parse(list->list.items[i].text, &status))
-            bits |= 1u << status;
-    }
-    return bits;
-}
-
-static unsigned payments_of(struct parse *p)
-{
-    const struct oms_value *list = list_of(p, "paymentStatus");
-    unsigned bits = 0;
-    for (size_t i = 0; list && i < list->list.count; i++) {
-        enum order_payment_status status;
-        if (order_payment_status_parse(list->list.items[i].text, &status))
-            bits |= 1u << status;
-    }
-    return bits;
+    return (unsigned)order_bits(list_of(p, name), name, number, p->refusals);
 }
 
 static int bool_of(struct parse *p, const char *name)
@@ -128,9 +98,9 @@ enum oms_status order_filter_parse(const struct oms_value *input, struct oms_are
     size_t before = refusals->count;
     if (!filter)
         return OMS_LIMIT;
-    filter->stages = stages_of(&p);
-    filter->fulfillments = fulfillments_of(&p);
-    filter->payments = payments_of(&p);
+    filter->stages = bits_of(&p, "stage", order_bits_stage);
+    filter->fulfillments = bits_of(&p, "fulfillmentStatus", order_bits_fulfillment);
+    filter->payments = bits_of(&p, "paymentStatus", order_bits_payment);
     filter->activity = texts_of(&p, "activityStatus");
     filter->customers = texts_of(&p, "customerId");
     filter->emails = texts_of(&p, "email");
