@@ -101,6 +101,13 @@ const void *gqf_shelf(void)
     return &shelf;
 }
 
+const void *const *gqf_books(void)
+{
+    static const void *const books[] = {&book_a, &book_b};
+
+    return books;
+}
+
 static struct gqf *fixture(const struct gql_exec *x)
 {
     return gql_exec_host(x);

@@ -35,6 +35,8 @@ void gqf_run_bytes(struct gqf *f, struct oms_str document, struct oms_str variab
 /* Values for gql_execute: a toy with a next one, and a shelf. */
 const void *gqf_toy(void);
 const void *gqf_shelf(void);
+/* Two books: one with a next one, and that. */
+const void *const *gqf_books(void);
 /* Executes a bound request. */
 void gqf_execute(struct gqf *f, const struct gql_request *request, struct gql_errors *errors);
 /* The error messages of preparing `document`, joined by '\n'; "" when it is valid. Lives until the next call.

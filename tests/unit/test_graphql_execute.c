@@ -296,6 +296,72 @@ static void test_anonymous_subscription(void **state)
     check("subscription { changed { id } }", "{\"data\":{\"changed\":{\"id\":\"b1\"}}}");
 }
 
+/* One event of a stream: the root value in, the whole response out; the errors are the event's own. */
+static void check_event(const struct gql_request *request, const void *value, const char *want)
+{
+    struct oms_arena arena;
+    struct gql_errors errors;
+    struct oms_buf data, out;
+    struct gql_root_result result;
+
+    oms_arena_init(&arena, 512, 1u << 16);
+    gql_errors_init(&errors, &arena);
+    oms_buf_init(&data, 1u << 16);
+    oms_buf_init(&out, 1u << 16);
+    result.outcome = gql_execute(request, 0, value, &fixture, &data, &errors);
+    result.json = oms_buf_str(&data);
+    gql_respond(request, &result, &errors, &out);
+    oms_buf_append_char(&out, '\0');
+    assert_string_equal(out.data, want);
+    oms_buf_fini(&data);
+    oms_buf_fini(&out);
+    oms_arena_fini(&arena);
+}
+
+/*
+ * What a stream does: bind once, look at the kind of operation and at the root's arguments before anything is
+ * executed, then execute for every event, each with a root value and an error list of its own.
+ */
+static void test_subscription_events(void **state)
+{
+    static const char document[] =
+        "subscription S($id: ID) { now: changed(id: $id) { id price(factor: 2) ...F } } "
+        "fragment F on Book { next { broken id } }";
+    struct oms_field field = {OMS_STR("id"), {.kind = OMS_VALUE_INT, .integer = 7}};
+    struct oms_value variables = {.kind = OMS_VALUE_OBJECT, .object = {&field, 1}};
+    struct gql_prepared *prepared;
+    struct gql_request *request;
+    const struct gql_root *root;
+    struct gql_errors errors;
+    struct oms_arena arena;
+    const void *const *books = gqf_books();
+
+    (void)state;
+    oms_arena_init(&arena, 4096, 1u << 20);
+    gql_errors_init(&errors, &arena);
+    assert_int_equal(gql_prepare(fixture.schema, oms_str_of(document), &prepared, &errors), OMS_OK);
+    assert_int_equal(gql_bind(prepared, OMS_STR_NONE, &variables, &arena, &request, &errors), OMS_OK);
+    assert_int_equal(gql_request_operation(request), GQL_SUBSCRIPTION);
+    assert_int_equal(gql_request_root_count(request), 1);
+    root = gql_request_root(request, 0);
+    assert_non_null(root->host);
+    assert_true(oms_str_eq_c(root->field, "changed"));
+    assert_true(oms_str_eq_c(oms_value_get(root->args, "id")->text, "7"));
+    for (int i = 0; i < 2; i++) {
+        check_event(request, books[1],
+                    "{\"data\":{\"now\":{\"id\":\"b2\",\"price\":[\"2\",\"EUR\"],\"next\":null}}}");
+        check_event(request, books[0],
+                    "{\"data\":{\"now\":{\"id\":\"b1\",\"price\":[\"2\",\"EUR\"],\"next\":null}},\"errors\":["
+                    "{\"message\":\"\\\"Book.broken\\\" cannot be "
+                    "null.\",\"locations\":[{\"line\":1,\"column\":108}],"
+                    "\"path\":[\"now\",\"next\",\"broken\"],\"extensions\":{\"code\":\"INTERNAL\"}}]}");
+        check_event(request, NULL, "{\"data\":{\"now\":null}}");
+    }
+    assert_int_equal(errors.count, 0);
+    gql_prepared_release(prepared);
+    oms_arena_fini(&arena);
+}
+
 /* ---- threads ---- */
 
 #define THREADS 4
@@ -456,12 +522,19 @@ static int teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_order_and_merging), cmocka_unit_test(test_fragments),
-        cmocka_unit_test(test_arguments),         cmocka_unit_test(test_null),
-        cmocka_unit_test(test_propagation),       cmocka_unit_test(test_conditions),
-        cmocka_unit_test(test_variants),          cmocka_unit_test(test_threads),
-        cmocka_unit_test(test_request),           cmocka_unit_test(test_anonymous_subscription),
-        cmocka_unit_test(test_overflow),          cmocka_unit_test(test_many_errors),
+        cmocka_unit_test(test_order_and_merging),
+        cmocka_unit_test(test_fragments),
+        cmocka_unit_test(test_arguments),
+        cmocka_unit_test(test_null),
+        cmocka_unit_test(test_propagation),
+        cmocka_unit_test(test_conditions),
+        cmocka_unit_test(test_variants),
+        cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_request),
+        cmocka_unit_test(test_anonymous_subscription),
+        cmocka_unit_test(test_overflow),
+        cmocka_unit_test(test_many_errors),
+        cmocka_unit_test(test_subscription_events),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);
