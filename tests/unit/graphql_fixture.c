@@ -406,6 +406,22 @@ void gqf_fini(struct gqf *f)
     oms_buf_fini(&f->out);
 }
 
+struct gqf gqf_shop;
+
+int gqf_set_up(void **state)
+{
+    (void)state;
+    gqf_init(&gqf_shop);
+    return 0;
+}
+
+int gqf_tear_down(void **state)
+{
+    (void)state;
+    gqf_fini(&gqf_shop);
+    return 0;
+}
+
 static const struct thing *find_thing(const struct oms_value *id)
 {
     for (size_t i = 0; id && i < OMS_COUNT_OF(all); i++) {

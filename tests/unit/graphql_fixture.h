@@ -22,6 +22,10 @@ struct gqf {
 /* The shop's schema; aborts when it is refused. */
 void gqf_init(struct gqf *f);
 void gqf_fini(struct gqf *f);
+/* The one shop of a test program, and cmocka's group set-up and tear-down that open and close it. */
+extern struct gqf gqf_shop;
+int gqf_set_up(void **state);
+int gqf_tear_down(void **state);
 /* The bindings of the shop, to make other schemas of. */
 struct gql_schema_config gqf_config(const char *sdl);
 /*

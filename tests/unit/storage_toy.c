@@ -401,3 +401,45 @@ void toy_on_shard(struct toy_world *world, unsigned shard, void (*call)(struct r
     while (!done)
         assert_true(rt_host_sim_step(world->host));
 }
+
+/* ---- the fixture ---- */
+
+int toy_set_up(void **state)
+{
+    struct toy_fixture *f = oms_calloc(1, sizeof(*f));
+    f->memory = store_memory_create();
+    *state = f;
+    return 0;
+}
+
+int toy_tear_down(void **state)
+{
+    struct toy_fixture *f = *state;
+    store_memory_destroy(f->memory);
+    oms_free(f);
+    return 0;
+}
+
+struct store_recovery toy_start(struct toy_fixture *f, uint64_t seed, const struct store_config *config)
+{
+    struct oms_error error = {0};
+    struct store_recovery recovery = {0};
+    if (toy_open(&f->world, f->memory, seed, config, &recovery, &error) != OMS_OK)
+        fail_msg("%s", error.message);
+    return recovery;
+}
+
+struct store_stats toy_stats(const struct toy_fixture *f)
+{
+    struct store_stats stats;
+    store_stats(f->world.store, &stats);
+    return stats;
+}
+
+uint64_t toy_verify_memory(const struct toy_fixture *f)
+{
+    struct store_engine *engine = store_memory_open(f->memory);
+    uint64_t units = toy_verify(engine);
+    engine->ops->close(engine, true);
+    return units;
+}

@@ -74,4 +74,19 @@ void toy_run(struct toy_world *world, int64_t ms);
 void toy_on_shard(struct toy_world *world, unsigned shard, void (*call)(struct rt_shard *shard, void *arg),
                   void *arg);
 
+/* What most of these tests start from: an empty memory and a world that is not open yet. */
+struct toy_fixture {
+    struct store_memory *memory;
+    struct toy_world world;
+};
+
+/* cmocka's set-up and tear-down: *state is a struct toy_fixture. */
+int toy_set_up(void **state);
+int toy_tear_down(void **state);
+/* toy_open on the fixture's memory; what is refused fails the test. `config` may be NULL. */
+struct store_recovery toy_start(struct toy_fixture *f, uint64_t seed, const struct store_config *config);
+struct store_stats toy_stats(const struct toy_fixture *f);
+/* toy_verify of the fixture's memory while no world is open; returns the log's units. */
+uint64_t toy_verify_memory(const struct toy_fixture *f);
+
 #endif

@@ -16,8 +16,6 @@
 #include "runtime/base/json.h"
 #include "tests/unit/graphql_fixture.h"
 
-static struct gqf fixture;
-
 /* The arguments of `echo` without `need`, as JSON; or the first error's message. */
 static const char *echo(const char *document, const char *variables)
 {
@@ -28,11 +26,11 @@ static const char *echo(const char *document, const char *variables)
     struct oms_buf out;
     const struct oms_value *errors, *value;
 
-    gqf_run(&fixture, document, variables, NULL);
+    gqf_run(&gqf_shop, document, variables, NULL);
     oms_arena_init(&arena, 4096, 1u << 20);
     oms_buf_init(&out, sizeof(text));
     assert_int_equal(
-        oms_json_parse(oms_str_make(fixture.out.data, fixture.out.len - 1), 64, &arena, &response, &error),
+        oms_json_parse(oms_str_make(gqf_shop.out.data, gqf_shop.out.len - 1), 64, &arena, &response, &error),
         OMS_OK);
     errors = oms_value_get(&response, "errors");
     if (errors) {
@@ -213,7 +211,7 @@ static void test_variables(void **state)
 static void check_response(const char *document, const char *variables, const char *operation,
                            const char *want)
 {
-    assert_string_equal(gqf_run(&fixture, document, variables, operation), want);
+    assert_string_equal(gqf_run(&gqf_shop, document, variables, operation), want);
 }
 
 /* A nullable variable in a non-null place that has a default: null is an error of the field (section 6.4.1).
@@ -276,7 +274,7 @@ static void test_exhaustion(void **state)
         enum oms_status status;
         oms_arena_init(&error_arena, 512, 1u << 16);
         gql_errors_init(&errors, &error_arena);
-        assert_int_equal(gql_prepare(fixture.schema, oms_str_of(document), &prepared, &errors), OMS_OK);
+        assert_int_equal(gql_prepare(gqf_shop.schema, oms_str_of(document), &prepared, &errors), OMS_OK);
         oms_arena_init(&arena, 64, max);
         status = gql_bind(prepared, OMS_STR_NONE, &variables, &arena, &request, &errors);
         assert_true(status == OMS_OK || status == OMS_LIMIT);
@@ -291,20 +289,6 @@ static void test_exhaustion(void **state)
     oms_arena_fini(&values);
 }
 
-static int setup(void **state)
-{
-    (void)state;
-    gqf_init(&fixture);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    gqf_fini(&fixture);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -314,5 +298,5 @@ int main(void)
         cmocka_unit_test(test_operation_names), cmocka_unit_test(test_exhaustion),
     };
 
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, gqf_set_up, gqf_tear_down);
 }

@@ -16,16 +16,14 @@
 #include "runtime/base/limits.h"
 #include "tests/unit/graphql_fixture.h"
 
-static struct gqf fixture;
-
 static void check(const char *document, const char *want)
 {
-    assert_string_equal(gqf_run(&fixture, document, NULL, NULL), want);
+    assert_string_equal(gqf_run(&gqf_shop, document, NULL, NULL), want);
 }
 
 static void check_with(const char *document, const char *variables, const char *want)
 {
-    assert_string_equal(gqf_run(&fixture, document, variables, NULL), want);
+    assert_string_equal(gqf_run(&gqf_shop, document, variables, NULL), want);
 }
 
 /* ---- selections ---- */
@@ -206,7 +204,7 @@ static void test_variants(void **state)
     (void)state;
     oms_arena_init(&arena, 4096, 1u << 20);
     gql_errors_init(&errors, &arena);
-    assert_int_equal(gql_prepare(fixture.schema, oms_str_of(document), &prepared, &errors), OMS_OK);
+    assert_int_equal(gql_prepare(gqf_shop.schema, oms_str_of(document), &prepared, &errors), OMS_OK);
     bytes = gql_prepared_bytes(prepared);
     for (unsigned round = 0; round < 3 * 32; round++) {
         struct oms_field fields[5];
@@ -228,10 +226,10 @@ static void test_variants(void **state)
         }
         strcat(want, "}}}");
         assert_int_equal(gql_bind(prepared, OMS_STR_NONE, &variables, &arena, &request, &errors), OMS_OK);
-        oms_buf_reset(&fixture.out);
-        gqf_execute(&fixture, request, &errors);
-        oms_buf_append_char(&fixture.out, '\0');
-        assert_string_equal(fixture.out.data, want);
+        oms_buf_reset(&gqf_shop.out);
+        gqf_execute(&gqf_shop, request, &errors);
+        oms_buf_append_char(&gqf_shop.out, '\0');
+        assert_string_equal(gqf_shop.out.data, want);
     }
     assert_int_equal(gql_prepared_bytes(prepared), bytes);
     gql_prepared_hold(prepared);
@@ -259,7 +257,7 @@ static void test_request(void **state)
     (void)state;
     oms_arena_init(&arena, 4096, 1u << 20);
     gql_errors_init(&errors, &arena);
-    assert_int_equal(gql_prepare(fixture.schema, oms_str_of(document), &prepared, &errors), OMS_OK);
+    assert_int_equal(gql_prepare(gqf_shop.schema, oms_str_of(document), &prepared, &errors), OMS_OK);
     assert_true(gql_prepared_bytes(prepared) > sizeof(document));
     assert_int_equal(gql_bind(prepared, OMS_STR("M"), &variables, &arena, &request, &errors), OMS_OK);
     assert_int_equal(gql_request_operation(request), GQL_MUTATION);
@@ -308,7 +306,7 @@ static void check_event(const struct gql_request *request, const void *value, co
     gql_errors_init(&errors, &arena);
     oms_buf_init(&data, 1u << 16);
     oms_buf_init(&out, 1u << 16);
-    result.outcome = gql_execute(request, 0, value, &fixture, &data, &errors);
+    result.outcome = gql_execute(request, 0, value, &gqf_shop, &data, &errors);
     result.json = oms_buf_str(&data);
     gql_respond(request, &result, &errors, &out);
     oms_buf_append_char(&out, '\0');
@@ -339,7 +337,7 @@ static void test_subscription_events(void **state)
     (void)state;
     oms_arena_init(&arena, 4096, 1u << 20);
     gql_errors_init(&errors, &arena);
-    assert_int_equal(gql_prepare(fixture.schema, oms_str_of(document), &prepared, &errors), OMS_OK);
+    assert_int_equal(gql_prepare(gqf_shop.schema, oms_str_of(document), &prepared, &errors), OMS_OK);
     assert_int_equal(gql_bind(prepared, OMS_STR_NONE, &variables, &arena, &request, &errors), OMS_OK);
     assert_int_equal(gql_request_operation(request), GQL_SUBSCRIPTION);
     assert_int_equal(gql_request_root_count(request), 1);
@@ -408,7 +406,7 @@ static void test_threads(void **state)
     (void)state;
     oms_arena_init(&arena, 4096, 1u << 22);
     gql_errors_init(&errors, &arena);
-    assert_int_equal(gql_prepare(fixture.schema, oms_str_of(document), &prepared, &errors), OMS_OK);
+    assert_int_equal(gql_prepare(gqf_shop.schema, oms_str_of(document), &prepared, &errors), OMS_OK);
     for (unsigned round = 0; round < 64; round++) {
         struct gql_request *request;
         struct oms_field fields[] = {
@@ -452,13 +450,13 @@ static void test_overflow(void **state)
             enum gql_outcome outcome;
             oms_arena_init(&arena, 4096, 1u << 20);
             gql_errors_init(&errors, &arena);
-            assert_int_equal(gql_prepare(fixture.schema, oms_str_of(documents[i]), &prepared, &errors),
+            assert_int_equal(gql_prepare(gqf_shop.schema, oms_str_of(documents[i]), &prepared, &errors),
                              OMS_OK);
             assert_int_equal(gql_bind(prepared, OMS_STR_NONE, NULL, &arena, &request, &errors), OMS_OK);
             oms_buf_init(&out, max);
             oms_buf_append_lit(&out, "before");
             value = i == 0 ? gqf_toy() : gqf_shelf();
-            outcome = gql_execute(request, 0, value, &fixture, &out, &errors);
+            outcome = gql_execute(request, 0, value, &gqf_shop, &out, &errors);
             assert_false(out.overflow);
             assert_memory_equal(out.data, "before", 6);
             if (outcome == GQL_FIELD_NULL) {
@@ -494,29 +492,15 @@ static void test_many_errors(void **state)
     for (int i = 0; i < 3 * OMS_GQL_ERRORS_MAX; i++)
         oms_buf_appendf(&buf, " f%d: fails", i);
     oms_buf_append_lit(&buf, " } } }");
-    gqf_run_bytes(&fixture, oms_buf_str(&buf), OMS_STR_NONE, OMS_STR_NONE);
-    oms_buf_append_char(&fixture.out, '\0');
-    out = fixture.out.data;
+    gqf_run_bytes(&gqf_shop, oms_buf_str(&buf), OMS_STR_NONE, OMS_STR_NONE);
+    oms_buf_append_char(&gqf_shop.out, '\0');
+    out = gqf_shop.out.data;
     for (const char *at = strstr(out, "No ink"); at; at = strstr(at + 1, "No ink"))
         count++;
     assert_int_equal(count, OMS_GQL_ERRORS_MAX);
     assert_non_null(strstr(out, "\"f149\":null}}"));
     assert_int_equal(out[strlen(out) - 1], '}');
     oms_buf_fini(&buf);
-}
-
-static int setup(void **state)
-{
-    (void)state;
-    gqf_init(&fixture);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    gqf_fini(&fixture);
-    return 0;
 }
 
 int main(void)
@@ -537,5 +521,5 @@ int main(void)
         cmocka_unit_test(test_subscription_events),
     };
 
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, gqf_set_up, gqf_tear_down);
 }

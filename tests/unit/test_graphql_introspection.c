@@ -14,8 +14,6 @@
 #include "runtime/base/json.h"
 #include "tests/unit/graphql_fixture.h"
 
-static struct gqf fixture;
-
 static const char everything[] =
     "query Everything {\n"
     "  __schema {\n"
@@ -47,7 +45,7 @@ static const char everything[] =
 
 static void check(const char *document, const char *want)
 {
-    assert_string_equal(gqf_run(&fixture, document, NULL, NULL), want);
+    assert_string_equal(gqf_run(&gqf_shop, document, NULL, NULL), want);
 }
 
 static const struct oms_value *named(const struct oms_value *list, const char *name)
@@ -79,10 +77,10 @@ static void test_everything(void **state)
     const struct oms_value *schema, *types, *type, *directives;
 
     (void)state;
-    gqf_run(&fixture, everything, NULL, NULL);
+    gqf_run(&gqf_shop, everything, NULL, NULL);
     oms_arena_init(&arena, 4096, 16u << 20);
     assert_int_equal(
-        oms_json_parse(oms_str_make(fixture.out.data, fixture.out.len - 1), 64, &arena, &response, &error),
+        oms_json_parse(oms_str_make(gqf_shop.out.data, gqf_shop.out.len - 1), 64, &arena, &response, &error),
         OMS_OK);
     assert_null(oms_value_get(&response, "errors"));
     schema = oms_value_get(oms_value_get(&response, "data"), "__schema");
@@ -160,7 +158,7 @@ static void test_type(void **state)
     check("{ __type(name: \"__Meta\") { name } }", "{\"data\":{\"__type\":null}}");
     check("{ t: __type(name: \"__Type\") { kind name ofType { name } interfaces { name } } }",
           "{\"data\":{\"t\":{\"kind\":\"OBJECT\",\"name\":\"__Type\",\"ofType\":null,\"interfaces\":[]}}}");
-    assert_string_equal(gqf_run(&fixture,
+    assert_string_equal(gqf_run(&gqf_shop,
                                 "query($n: String!) { __type(name: $n) { fields { name args { name } } } }",
                                 "{\"n\":\"Book\"}", NULL),
                         "{\"data\":{\"__type\":{\"fields\":[{\"name\":\"id\",\"args\":[]},{\"name\":\"name\","
@@ -198,20 +196,6 @@ static void test_typename(void **state)
           "\"__typename\":\"__Directive\"},{\"name\":\"once\",\"__typename\":\"__Directive\"}]}}}");
 }
 
-static int setup(void **state)
-{
-    (void)state;
-    gqf_init(&fixture);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    gqf_fini(&fixture);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -220,5 +204,5 @@ int main(void)
         cmocka_unit_test(test_typename),
     };
 
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, gqf_set_up, gqf_tear_down);
 }

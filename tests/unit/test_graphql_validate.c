@@ -17,11 +17,9 @@
 #include "runtime/base/limits.h"
 #include "tests/unit/graphql_fixture.h"
 
-static struct gqf fixture;
-
 static void valid(const char *document)
 {
-    const char *problems = gqf_problems(&fixture, document);
+    const char *problems = gqf_problems(&gqf_shop, document);
 
     if (problems[0])
         fail_msg("%s\n was refused: %s", document, problems);
@@ -30,7 +28,7 @@ static void valid(const char *document)
 /* One problem per line of `problems`, each a part of the messages in order. */
 static void invalid(const char *document, const char *want)
 {
-    const char *problems = gqf_problems(&fixture, document);
+    const char *problems = gqf_problems(&gqf_shop, document);
 
     if (strcmp(problems, want) != 0)
         fail_msg("%s\n gave:\n%s\n instead of:\n%s", document, problems, want);
@@ -284,8 +282,8 @@ static void check_usage(const char *variable, const char *argument, bool allowed
         return;
     }
     snprintf(problem, sizeof(problem), "Variable \"$v\" of type \"");
-    if (strncmp(gqf_problems(&fixture, document), problem, strlen(problem)) != 0)
-        fail_msg("%s: %s", document, gqf_problems(&fixture, document));
+    if (strncmp(gqf_problems(&gqf_shop, document), problem, strlen(problem)) != 0)
+        fail_msg("%s: %s", document, gqf_problems(&gqf_shop, document));
 }
 
 static void test_usages(void **state)
@@ -333,12 +331,12 @@ static void test_places(void **state)
     const char *out;
 
     (void)state;
-    out = gqf_run(&fixture, "{\n  hello\n  shelf { x: id }\n  shelf { x: name }\n}", NULL, NULL);
+    out = gqf_run(&gqf_shop, "{\n  hello\n  shelf { x: id }\n  shelf { x: name }\n}", NULL, NULL);
     assert_string_equal(
         out, "{\"errors\":[{\"message\":\"Fields \\\"x\\\" cannot be merged: they are different "
              "fields. Give one of them an alias.\",\"locations\":[{\"line\":3,\"column\":11},{"
              "\"line\":4,\"column\":11}],\"extensions\":{\"code\":\"GRAPHQL_VALIDATION_FAILED\"}}]}");
-    out = gqf_run(&fixture, "{ hello(", NULL, NULL);
+    out = gqf_run(&gqf_shop, "{ hello(", NULL, NULL);
     assert_string_equal(out,
                         "{\"errors\":[{\"message\":\"Expected a name, found end of text.\",\"locations\":[{"
                         "\"line\":1,\"column\":9}],\"extensions\":{\"code\":\"GRAPHQL_PARSE_FAILED\"}}]}");
@@ -365,7 +363,7 @@ static void test_no_room_for_errors(void **state)
         struct oms_buf out;
         oms_arena_init(&arena, 64, 0);
         gql_errors_init(&errors, &arena);
-        assert_int_not_equal(gql_prepare(fixture.schema, oms_str_of(documents[i]), &prepared, &errors),
+        assert_int_not_equal(gql_prepare(gqf_shop.schema, oms_str_of(documents[i]), &prepared, &errors),
                              OMS_OK);
         assert_int_equal(errors.count, 0);
         assert_true(errors.truncated);
@@ -435,7 +433,7 @@ static void check_large(char *text, const char *part)
     double seconds;
 
     clock_gettime(CLOCK_MONOTONIC, &before);
-    problems = gqf_problems(&fixture, text);
+    problems = gqf_problems(&gqf_shop, text);
     clock_gettime(CLOCK_MONOTONIC, &after);
     seconds = (double)(after.tv_sec - before.tv_sec) + (double)(after.tv_nsec - before.tv_nsec) / 1e9;
     if (part[0] ? !strstr(problems, part) : problems[0] != '\0')
@@ -506,20 +504,6 @@ static void test_hostile(void **state)
         "spreads itself through others");
 }
 
-static int setup(void **state)
-{
-    (void)state;
-    gqf_init(&fixture);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    gqf_fini(&fixture);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -541,5 +525,5 @@ int main(void)
         cmocka_unit_test(test_hostile),
     };
 
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, gqf_set_up, gqf_tear_down);
 }

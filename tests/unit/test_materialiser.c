@@ -16,50 +16,15 @@
 #include "storage/timeline.h"
 #include "tests/unit/storage_toy.h"
 
-struct fixture {
-    struct store_memory *memory;
-    struct toy_world world;
-};
-
-static int set_up(void **state)
-{
-    struct fixture *f = oms_calloc(1, sizeof(*f));
-    f->memory = store_memory_create();
-    *state = f;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    struct fixture *f = *state;
-    store_memory_destroy(f->memory);
-    oms_free(f);
-    return 0;
-}
-
-static void open_world(struct fixture *f, uint64_t seed, const struct store_config *config)
-{
-    struct oms_error error = {0};
-    if (toy_open(&f->world, f->memory, seed, config, NULL, &error) != OMS_OK)
-        fail_msg("%s", error.message);
-}
-
-static struct store_stats stats_of(struct fixture *f)
-{
-    struct store_stats stats;
-    store_stats(f->world.store, &stats);
-    return stats;
-}
-
 static void test_a_window_coalesces(void **state)
 {
-    struct fixture *f = *state;
+    struct toy_fixture *f = *state;
     uint32_t version;
     uint64_t sum;
-    open_world(f, 1, NULL);
+    toy_start(f, 1, NULL);
     toy_submit(&f->world, 0, 1000, 1, 5);
     toy_run(&f->world, 100);
-    struct store_stats stats = stats_of(f);
+    struct store_stats stats = toy_stats(f);
     assert_int_equal(stats.windows, 1);
     assert_in_range(stats.writes, 100, 110); /* one state, one term, one run, 100 asides; not 1000 states */
     assert_int_equal(f->world.applied, 1000);
@@ -71,11 +36,11 @@ static void test_a_window_coalesces(void **state)
 
 static void test_windows_have_a_maximum(void **state)
 {
-    struct fixture *f = *state;
-    open_world(f, 1, NULL);
+    struct toy_fixture *f = *state;
+    toy_start(f, 1, NULL);
     toy_submit(&f->world, 0, OMS_MATERIALISE_WINDOW_UNITS + 1, 1, 5);
     toy_run(&f->world, 100);
-    assert_in_range(stats_of(f).windows, 2, 4);
+    assert_in_range(toy_stats(f).windows, 2, 4);
     assert_int_equal(f->world.applied, OMS_MATERIALISE_WINDOW_UNITS + 1);
     toy_close(&f->world);
 }
@@ -83,24 +48,25 @@ static void test_windows_have_a_maximum(void **state)
 /* Without readers a window stays open for its time; then it closes by itself. */
 static void test_a_window_waits(void **state)
 {
-    struct fixture *f = *state;
+    struct toy_fixture *f = *state;
     struct store_config config = {.window_ms = 50};
-    open_world(f, 1, &config);
+    toy_start(f, 1, &config);
     toy_submit(&f->world, 0, 10, 1, 5);
     toy_run(&f->world, 10);
     assert_int_equal(f->world.acks, 1); /* durable and told, long before it is applied */
-    assert_int_equal(stats_of(f).windows, 0);
-    assert_int_equal(stats_of(f).lag_units, 10);
+    assert_int_equal(toy_stats(f).windows, 0);
+    assert_int_equal(toy_stats(f).lag_units, 10);
     assert_int_equal(f->world.applied, 0);
     toy_run(&f->world, 100);
-    assert_int_equal(stats_of(f).windows, 1);
+    assert_int_equal(toy_stats(f).windows, 1);
     assert_int_equal(f->world.applied, 10);
     toy_close(&f->world);
 }
 
 /* ---- the timeline ---- */
 
-static void check_timeline(struct fixture *f, uint32_t tenant, uint32_t number, uint32_t from, uint32_t last)
+static void check_timeline(struct toy_fixture *f, uint32_t tenant, uint32_t number, uint32_t from,
+                           uint32_t last)
 {
     struct store_engine *engine = store_engine(f->world.store);
     struct rt_address address;
@@ -135,16 +101,16 @@ static void check_timeline(struct fixture *f, uint32_t tenant, uint32_t number, 
 
 static void test_timeline(void **state)
 {
-    struct fixture *f = *state;
+    struct toy_fixture *f = *state;
     struct store_config config = {.window_ms = 5};
-    open_world(f, 3, &config);
+    toy_start(f, 3, &config);
     for (int round = 0; round < 30; round++) {
         for (unsigned shard = 0; shard < TOY_SHARDS; shard++)
             toy_submit(&f->world, shard, 5 + (unsigned)round, 0, UINT32_MAX);
         toy_submit(&f->world, 0, (unsigned)round % 4, 2, 9);
         toy_run(&f->world, 20);
     }
-    assert_true(stats_of(f).windows > 20); /* so there are many runs */
+    assert_true(toy_stats(f).windows > 20); /* so there are many runs */
     for (uint32_t tenant = 0; tenant < TOY_TENANTS; tenant++)
         for (uint32_t number = 0; number < TOY_ACTORS; number++) {
             uint32_t last = f->world.actors[tenant][number].version;
@@ -240,10 +206,10 @@ static void start_reading(struct rt_shard *shard, void *arg)
 
 static void test_a_read_shortens_the_window(void **state)
 {
-    struct fixture *f = *state;
+    struct toy_fixture *f = *state;
     struct store_config config = {.window_ms = 1000};
     struct reading reading = {.world = &f->world, .tenant = 1, .number = 5};
-    open_world(f, 1, &config);
+    toy_start(f, 1, &config);
     toy_submit(&f->world, 0, 10, 1, 5);
     toy_run(&f->world, 10);
     assert_int_equal(f->world.applied, 0);
@@ -258,12 +224,12 @@ static void test_a_read_shortens_the_window(void **state)
 /* Whatever the schedule, a read sees at least what had been acknowledged when it was asked for. */
 static void test_reads_see_what_was_acknowledged(void **state)
 {
-    struct fixture *f = *state;
+    struct toy_fixture *f = *state;
     unsigned waited = 0;
     for (uint64_t seed = 1; seed <= 60; seed++) {
         struct reading readings[8];
         struct store_config config = {.window_ms = 1 + (unsigned)seed % 30};
-        open_world(f, seed, &config);
+        toy_start(f, seed, &config);
         toy_adopt(&f->world);
         memset(readings, 0, sizeof(readings));
         for (int i = 0; i < 8; i++) {
@@ -286,10 +252,10 @@ static void test_reads_see_what_was_acknowledged(void **state)
 
 static void test_reads_come_home_from_a_failed_store(void **state)
 {
-    struct fixture *f = *state;
+    struct toy_fixture *f = *state;
     struct reading reading = {.world = &f->world, .tenant = 1, .number = 5};
     struct store_config config = {.window_ms = 1000};
-    open_world(f, 1, &config);
+    toy_start(f, 1, &config);
     toy_submit(&f->world, 0, 10, 1, 5);
     toy_run(&f->world, 10);
     store_memory_faults(f->memory)->write_fails = 1;
@@ -302,7 +268,7 @@ static void test_reads_come_home_from_a_failed_store(void **state)
     assert_int_equal(f->world.failed_units, 0);
     toy_close(&f->world);
     /* The log has everything: the next life has it all. */
-    open_world(f, 2, NULL);
+    toy_start(f, 2, NULL);
     toy_adopt(&f->world);
     assert_int_equal(f->world.actors[1][5].version, 10);
     toy_close(&f->world);
@@ -310,7 +276,7 @@ static void test_reads_come_home_from_a_failed_store(void **state)
 
 static void read_cached(struct rt_shard *shard, void *arg)
 {
-    struct fixture *f = arg;
+    struct toy_fixture *f = arg;
     struct rt_address address;
     unsigned char key[STORE_ADDRESS_KEY_SIZE];
     struct oms_buf out;
@@ -327,8 +293,8 @@ static void read_cached(struct rt_shard *shard, void *arg)
 
 static void test_cached_reads(void **state)
 {
-    struct fixture *f = *state;
-    open_world(f, 1, NULL);
+    struct toy_fixture *f = *state;
+    toy_start(f, 1, NULL);
     toy_submit(&f->world, 0, 3, 1, 5);
     toy_run(&f->world, 100);
     toy_on_shard(&f->world, 0, read_cached, f);
@@ -339,11 +305,11 @@ static void test_cached_reads(void **state)
 
 static void test_flush_in_time(void **state)
 {
-    struct fixture *f = *state;
+    struct toy_fixture *f = *state;
     struct store_config config = {.flush_interval_ms = 200};
     struct store_recovery recovery;
     struct oms_error error;
-    open_world(f, 1, &config);
+    toy_start(f, 1, &config);
     toy_submit(&f->world, 0, 10, 1, 5);
     toy_run(&f->world, 1000); /* applied, and flushed after 200 ms without anything else happening */
     toy_crash(&f->world);
@@ -364,15 +330,15 @@ static void test_flush_in_time(void **state)
 
 static void test_a_failed_flush_is_fatal(void **state)
 {
-    struct fixture *f = *state;
+    struct toy_fixture *f = *state;
     struct store_config config = {.flush_interval_ms = 200};
-    open_world(f, 1, &config);
+    toy_start(f, 1, &config);
     store_memory_faults(f->memory)->flush_fails = 1;
     toy_submit(&f->world, 0, 10, 1, 5);
     toy_run(&f->world, 1000);
     assert_int_equal(f->world.fatal, 1);
     toy_close(&f->world);
-    open_world(f, 2, NULL);
+    toy_start(f, 2, NULL);
     toy_adopt(&f->world);
     toy_close(&f->world);
 }
@@ -380,17 +346,17 @@ static void test_a_failed_flush_is_fatal(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_a_window_coalesces, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_windows_have_a_maximum, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_a_window_waits, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_timeline, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_window_coalesces, toy_set_up, toy_tear_down),
+        cmocka_unit_test_setup_teardown(test_windows_have_a_maximum, toy_set_up, toy_tear_down),
+        cmocka_unit_test_setup_teardown(test_a_window_waits, toy_set_up, toy_tear_down),
+        cmocka_unit_test_setup_teardown(test_timeline, toy_set_up, toy_tear_down),
         cmocka_unit_test(test_a_run_without_new_versions),
-        cmocka_unit_test_setup_teardown(test_a_read_shortens_the_window, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_reads_see_what_was_acknowledged, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_reads_come_home_from_a_failed_store, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_cached_reads, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_flush_in_time, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_a_failed_flush_is_fatal, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_read_shortens_the_window, toy_set_up, toy_tear_down),
+        cmocka_unit_test_setup_teardown(test_reads_see_what_was_acknowledged, toy_set_up, toy_tear_down),
+        cmocka_unit_test_setup_teardown(test_reads_come_home_from_a_failed_store, toy_set_up, toy_tear_down),
+        cmocka_unit_test_setup_teardown(test_cached_reads, toy_set_up, toy_tear_down),
+        cmocka_unit_test_setup_teardown(test_flush_in_time, toy_set_up, toy_tear_down),
+        cmocka_unit_test_setup_teardown(test_a_failed_flush_is_fatal, toy_set_up, toy_tear_down),
     };
     oms_log_set_level(OMS_LOG_OFF);
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -18,50 +18,18 @@
 #include "runtime/base/prng.h"
 #include "tests/unit/storage_toy.h"
 
-struct fixture {
-    struct store_memory *memory;
-    struct toy_world world;
-};
-
-static int set_up(void **state)
+/* Short windows and flushes, so that crashes fall between them. */
+static struct store_recovery open_world(struct toy_fixture *f, uint64_t seed)
 {
-    struct fixture *f = oms_calloc(1, sizeof(*f));
-    f->memory = store_memory_create();
-    *state = f;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    struct fixture *f = *state;
-    store_memory_destroy(f->memory);
-    oms_free(f);
-    return 0;
-}
-
-static uint64_t verify(struct fixture *f)
-{
-    struct store_engine *engine = store_memory_open(f->memory);
-    uint64_t units = toy_verify(engine);
-    engine->ops->close(engine, true);
-    return units;
-}
-
-static struct store_recovery open_world(struct fixture *f, uint64_t seed)
-{
-    struct oms_error error = {0};
-    struct store_recovery recovery;
     struct store_config config = {.window_ms = 5, .flush_interval_ms = 40};
-    if (toy_open(&f->world, f->memory, seed, &config, &recovery, &error) != OMS_OK)
-        fail_msg("%s", error.message);
-    return recovery;
+    return toy_start(f, seed, &config);
 }
 
 /* Many lives of one store, each ended by a crash after a random number of steps, with all that was
  * acknowledged. */
 static void test_kill_points(void **state)
 {
-    struct fixture *f = *state;
+    struct toy_fixture *f = *state;
     struct oms_prng prng;
     uint64_t replayed = 0;
     oms_prng_seed(&prng, 99);
@@ -77,18 +45,18 @@ static void test_kill_points(void **state)
         }
         toy_crash(&f->world);
         if (life % 10 == 0)
-            verify(f);
+            toy_verify_memory(f);
     }
     assert_true(replayed > 100);
     open_world(f, 1000);
     toy_adopt(&f->world);
     toy_close(&f->world);
-    assert_true(verify(f) > 1000);
+    assert_true(toy_verify_memory(f) > 1000);
 }
 
 static void test_one_seed_one_trace(void **state)
 {
-    struct fixture *f = *state;
+    struct toy_fixture *f = *state;
     uint64_t traces[3];
     for (int i = 0; i < 3; i++) {
         struct store_memory *memory = store_memory_create();
@@ -111,7 +79,7 @@ static void test_one_seed_one_trace(void **state)
 /* The derived families can be thrown away: they come back from the log, in windows. */
 static void test_everything_from_the_log(void **state)
 {
-    struct fixture *f = *state;
+    struct toy_fixture *f = *state;
     open_world(f, 1);
     toy_submit(&f->world, 0, OMS_MATERIALISE_WINDOW_UNITS + 100, 1, 5);
     toy_submit(&f->world, 0, 500, 2, 3);
@@ -123,12 +91,12 @@ static void test_everything_from_the_log(void **state)
     toy_close(&f->world);
     assert_int_equal(open_world(f, 3).units_replayed, 0);
     toy_close(&f->world);
-    assert_int_equal(verify(f), OMS_MATERIALISE_WINDOW_UNITS + 600);
+    assert_int_equal(toy_verify_memory(f), OMS_MATERIALISE_WINDOW_UNITS + 600);
 }
 
 static void test_a_clean_stop_replays_nothing(void **state)
 {
-    struct fixture *f = *state;
+    struct toy_fixture *f = *state;
     open_world(f, 1);
     toy_submit(&f->world, 0, 100, 1, 5);
     toy_run(&f->world, 3);
@@ -141,7 +109,7 @@ static void test_a_clean_stop_replays_nothing(void **state)
 
 /* ---- what must not be served ---- */
 
-static void fill_log(struct fixture *f, unsigned count)
+static void fill_log(struct toy_fixture *f, unsigned count)
 {
     open_world(f, 1);
     toy_submit(&f->world, 0, count, 1, 5);
@@ -149,7 +117,7 @@ static void fill_log(struct fixture *f, unsigned count)
     toy_close(&f->world);
 }
 
-static void expect_refusal(struct fixture *f, const char *says)
+static void expect_refusal(struct toy_fixture *f, const char *says)
 {
     struct oms_error error = {0};
     assert_int_equal(toy_open(&f->world, f->memory, 1, NULL, NULL, &error), OMS_CORRUPT);
@@ -159,7 +127,7 @@ static void expect_refusal(struct fixture *f, const char *says)
 
 static void test_corrupt_record(void **state)
 {
-    struct fixture *f = *state;
+    struct toy_fixture *f = *state;
     fill_log(f, 50);
     assert_true(store_memory_corrupt(f->memory, store_partition_of(1), 33, 20));
     store_memory_drop_state(f->memory);
@@ -168,7 +136,7 @@ static void test_corrupt_record(void **state)
 
 static void test_lost_tail(void **state)
 {
-    struct fixture *f = *state;
+    struct toy_fixture *f = *state;
     fill_log(f, 50);
     store_memory_truncate(f->memory, store_partition_of(1), 41);
     expect_refusal(f, "acknowledged records are lost");
@@ -176,10 +144,10 @@ static void test_lost_tail(void **state)
     store_memory_drop_state(f->memory);
     assert_int_equal(open_world(f, 2).units_replayed, 40);
     toy_close(&f->world);
-    assert_int_equal(verify(f), 40);
+    assert_int_equal(toy_verify_memory(f), 40);
 }
 
-static void append(struct fixture *f, uint64_t commit, uint32_t tenant, uint32_t version_from)
+static void append(struct toy_fixture *f, uint64_t commit, uint32_t tenant, uint32_t version_from)
 {
     struct store_engine *engine = store_memory_open(f->memory);
     struct oms_buf record;
@@ -192,7 +160,7 @@ static void append(struct fixture *f, uint64_t commit, uint32_t tenant, uint32_t
 
 static void test_a_missing_commit(void **state)
 {
-    struct fixture *f = *state;
+    struct toy_fixture *f = *state;
     fill_log(f, 10);
     append(f, 12, 1, 10);
     expect_refusal(f, "commit 12 follows 10");
@@ -200,7 +168,7 @@ static void test_a_missing_commit(void **state)
 
 static void test_a_version_that_does_not_follow(void **state)
 {
-    struct fixture *f = *state;
+    struct toy_fixture *f = *state;
     fill_log(f, 10);
     append(f, 11, 1, 17);
     expect_refusal(f, "does not fold");
@@ -211,7 +179,7 @@ static void test_a_version_that_does_not_follow(void **state)
 
 static void test_a_record_of_another_partition(void **state)
 {
-    struct fixture *f = *state;
+    struct toy_fixture *f = *state;
     fill_log(f, 10);
     append(f, 11, 2, 0);
     expect_refusal(f, "commit 11");
@@ -280,15 +248,15 @@ static void test_rocksdb_replays(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_kill_points, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_one_seed_one_trace, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_everything_from_the_log, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_a_clean_stop_replays_nothing, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_corrupt_record, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_lost_tail, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_a_missing_commit, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_a_version_that_does_not_follow, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_a_record_of_another_partition, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_kill_points, toy_set_up, toy_tear_down),
+        cmocka_unit_test_setup_teardown(test_one_seed_one_trace, toy_set_up, toy_tear_down),
+        cmocka_unit_test_setup_teardown(test_everything_from_the_log, toy_set_up, toy_tear_down),
+        cmocka_unit_test_setup_teardown(test_a_clean_stop_replays_nothing, toy_set_up, toy_tear_down),
+        cmocka_unit_test_setup_teardown(test_corrupt_record, toy_set_up, toy_tear_down),
+        cmocka_unit_test_setup_teardown(test_lost_tail, toy_set_up, toy_tear_down),
+        cmocka_unit_test_setup_teardown(test_a_missing_commit, toy_set_up, toy_tear_down),
+        cmocka_unit_test_setup_teardown(test_a_version_that_does_not_follow, toy_set_up, toy_tear_down),
+        cmocka_unit_test_setup_teardown(test_a_record_of_another_partition, toy_set_up, toy_tear_down),
         cmocka_unit_test(test_rocksdb_replays),
     };
     oms_log_set_level(OMS_LOG_OFF);

@@ -11,21 +11,16 @@
 #include "storage/timeline.h"
 #include "tests/unit/storage_toy.h"
 
-struct fixture {
-    struct store_memory *memory;
-    struct toy_world world;
-    struct store_verify_report report;
-    struct oms_error error;
-};
+static struct store_verify_report report; /* of the last verify */
+static struct oms_error error;
 
 /* A store with a few hundred units in it, closed. */
 static int set_up(void **state)
 {
-    struct fixture *f = oms_calloc(1, sizeof(*f));
     struct store_config config = {.window_ms = 3};
-    f->memory = store_memory_create();
-    if (toy_open(&f->world, f->memory, 5, &config, NULL, &f->error) != OMS_OK)
-        return -1;
+    toy_set_up(state);
+    struct toy_fixture *f = *state;
+    toy_start(f, 5, &config);
     for (int round = 0; round < 10; round++) {
         for (unsigned shard = 0; shard < TOY_SHARDS; shard++)
             toy_submit(&f->world, shard, 20, 0, UINT32_MAX);
@@ -34,15 +29,6 @@ static int set_up(void **state)
     toy_submit(&f->world, 0, 5, 1, 5); /* a run of several units */
     toy_run(&f->world, 10);
     toy_close(&f->world);
-    *state = f;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    struct fixture *f = *state;
-    store_memory_destroy(f->memory);
-    oms_free(f);
     return 0;
 }
 
@@ -55,20 +41,20 @@ static void on_progress(void *context, uint64_t units_done)
     progress_seen = units_done;
 }
 
-static enum oms_status verify(struct fixture *f)
+static enum oms_status verify(struct toy_fixture *f)
 {
     struct store_memory *scratch_memory = store_memory_create();
     struct store_engine *scratch = store_memory_open(scratch_memory), *engine = store_memory_open(f->memory);
     struct store_projector projector = toy_projector();
     progress_seen = 0;
     enum oms_status status =
-        store_verify(engine, scratch, &projector, on_progress, &progress_seen, &f->report, &f->error);
+        store_verify(engine, scratch, &projector, on_progress, &progress_seen, &report, &error);
     engine->ops->close(engine, true);
     store_memory_destroy(scratch_memory);
     return status;
 }
 
-static void write(struct fixture *f, enum store_family family, bool is_delete, struct oms_str key,
+static void write(struct toy_fixture *f, enum store_family family, bool is_delete, struct oms_str key,
                   struct oms_str value)
 {
     struct store_engine *engine = store_memory_open(f->memory);
@@ -78,7 +64,7 @@ static void write(struct fixture *f, enum store_family family, bool is_delete, s
 }
 
 /* The n-th key and value of a family. */
-static void nth(struct fixture *f, enum store_family family, unsigned n, struct oms_buf *key_out,
+static void nth(struct toy_fixture *f, enum store_family family, unsigned n, struct oms_buf *key_out,
                 struct oms_buf *value_out)
 {
     struct store_engine *engine = store_memory_open(f->memory);
@@ -98,39 +84,39 @@ static void nth(struct fixture *f, enum store_family family, unsigned n, struct 
     engine->ops->close(engine, true);
 }
 
-static void expect_one_difference(struct fixture *f, const char *family, const char *what)
+static void expect_one_difference(struct toy_fixture *f, const char *family, const char *what)
 {
     assert_int_equal(verify(f), OMS_OK);
-    assert_true(f->report.differences >= 1);
-    if (!strstr(f->report.first_difference, family) || !strstr(f->report.first_difference, what))
-        fail_msg("'%s' does not say '%s … %s'", f->report.first_difference, family, what);
+    assert_true(report.differences >= 1);
+    if (!strstr(report.first_difference, family) || !strstr(report.first_difference, what))
+        fail_msg("'%s' does not say '%s … %s'", report.first_difference, family, what);
 }
 
 static void test_a_sound_store(void **state)
 {
-    struct fixture *f = *state;
+    struct toy_fixture *f = *state;
     assert_int_equal(verify(f), OMS_OK);
-    assert_int_equal(f->report.differences, 0);
-    assert_int_equal(f->report.units, 605);
-    assert_int_equal(f->report.actors, TOY_TENANTS * TOY_ACTORS);
-    assert_true(f->report.keys_compared > 600);
+    assert_int_equal(report.differences, 0);
+    assert_int_equal(report.units, 605);
+    assert_int_equal(report.actors, TOY_TENANTS * TOY_ACTORS);
+    assert_true(report.keys_compared > 600);
     assert_int_equal(progress_seen, 605);
 }
 
 static void test_an_empty_store(void **state)
 {
-    struct fixture *f = *state;
+    struct toy_fixture *f = *state;
     struct store_memory *kept = f->memory;
     f->memory = store_memory_create();
     assert_int_equal(verify(f), OMS_OK);
-    assert_int_equal(f->report.units + f->report.differences + f->report.keys_compared, 0);
+    assert_int_equal(report.units + report.differences + report.keys_compared, 0);
     store_memory_destroy(f->memory);
     f->memory = kept;
 }
 
 static void test_every_family_is_compared(void **state)
 {
-    struct fixture *f = *state;
+    struct toy_fixture *f = *state;
     static const char *const names[] = {"state", "aside", "timeline", "terms", "timers"};
     for (enum store_family family = STORE_STATE; family < STORE_META; family++) {
         struct oms_buf key, value;
@@ -140,11 +126,11 @@ static void test_every_family_is_compared(void **state)
         if (family != STORE_TIMELINE) {
             write(f, family, false, oms_buf_str(&key), OMS_STR("tampered"));
             expect_one_difference(f, names[family], "has another value");
-            assert_int_equal(f->report.differences, 1);
+            assert_int_equal(report.differences, 1);
         }
         write(f, family, false, oms_buf_str(&key), oms_buf_str(&value));
         assert_int_equal(verify(f), OMS_OK);
-        assert_int_equal(f->report.differences, 0);
+        assert_int_equal(report.differences, 0);
         if (family != STORE_TIMELINE) {
             write(f, family, false, OMS_STR("\xff extra"), OMS_STR("x"));
             expect_one_difference(f, names[family], "should not be there");
@@ -157,7 +143,7 @@ static void test_every_family_is_compared(void **state)
 
 static void test_timelines_are_compared_by_meaning(void **state)
 {
-    struct fixture *f = *state;
+    struct toy_fixture *f = *state;
     struct oms_buf key, value;
     struct store_timeline_run run;
     struct store_record one = {0};
@@ -185,7 +171,7 @@ static void test_timelines_are_compared_by_meaning(void **state)
         oms_buf_fini(&packed);
     }
     assert_int_equal(verify(f), OMS_OK);
-    assert_int_equal(f->report.differences, 0);
+    assert_int_equal(report.differences, 0);
     /* One commit more than there is. */
     struct oms_buf packed;
     oms_buf_init(&packed, 100);
@@ -199,16 +185,16 @@ static void test_timelines_are_compared_by_meaning(void **state)
     oms_buf_fini(&value);
 }
 
-static void expect_corrupt(struct fixture *f, const char *says)
+static void expect_corrupt(struct toy_fixture *f, const char *says)
 {
     assert_int_equal(verify(f), OMS_CORRUPT);
-    if (!strstr(f->error.message, says))
-        fail_msg("'%s' does not say '%s'", f->error.message, says);
+    if (!strstr(error.message, says))
+        fail_msg("'%s' does not say '%s'", error.message, says);
 }
 
 static void test_damaged_records(void **state)
 {
-    struct fixture *f = *state;
+    struct toy_fixture *f = *state;
     for (size_t offset = 0; offset < 40; offset += 3) {
         assert_true(store_memory_corrupt(f->memory, store_partition_of(1), 17, offset));
         expect_corrupt(f, "commit 17: the record does not decode");
@@ -217,7 +203,7 @@ static void test_damaged_records(void **state)
     assert_int_equal(verify(f), OMS_OK);
 }
 
-static void append(struct fixture *f, uint64_t commit, uint32_t version_from)
+static void append(struct toy_fixture *f, uint64_t commit, uint32_t version_from)
 {
     struct store_engine *engine = store_memory_open(f->memory);
     struct oms_buf record;
@@ -228,7 +214,7 @@ static void append(struct fixture *f, uint64_t commit, uint32_t version_from)
     engine->ops->close(engine, true);
 }
 
-static uint64_t last_commit(struct fixture *f)
+static uint64_t last_commit(struct toy_fixture *f)
 {
     struct store_engine *engine = store_memory_open(f->memory);
     uint64_t last;
@@ -240,12 +226,12 @@ static uint64_t last_commit(struct fixture *f)
 /* What the next start will replay is checked as well, and counts as no difference. */
 static void test_the_tail_that_is_not_applied(void **state)
 {
-    struct fixture *f = *state;
+    struct toy_fixture *f = *state;
     uint64_t last = last_commit(f);
     append(f, last + 1, f->world.actors[1][5].version);
     assert_int_equal(verify(f), OMS_OK);
-    assert_int_equal(f->report.differences, 0);
-    assert_int_equal(f->report.units, 606);
+    assert_int_equal(report.differences, 0);
+    assert_int_equal(report.units, 606);
     assert_true(store_memory_corrupt(f->memory, store_partition_of(1), last + 1, 30));
     expect_corrupt(f, "the record does not decode");
     store_memory_truncate(f->memory, store_partition_of(1), last + 1);
@@ -255,7 +241,7 @@ static void test_the_tail_that_is_not_applied(void **state)
 
 static void test_a_log_shorter_than_what_was_applied(void **state)
 {
-    struct fixture *f = *state;
+    struct toy_fixture *f = *state;
     store_memory_truncate(f->memory, store_partition_of(1), last_commit(f));
     expect_corrupt(f, "is missing");
 }
@@ -272,7 +258,7 @@ static enum oms_status project_nothing(void *context, const struct rt_address *a
 
 static void test_versions_have_no_gap(void **state)
 {
-    struct fixture *f = *state;
+    struct toy_fixture *f = *state;
     struct store_memory *kept = f->memory, *scratch_memory = store_memory_create();
     struct store_projector projector = {.project = project_nothing};
     /* One record a window: the check cannot be the one inside of a window. */
@@ -292,10 +278,10 @@ static void test_versions_have_no_gap(void **state)
         writes[0].key = oms_str_make(key, 3);
         writes[1].value = oms_str_make(format, 4);
         assert_int_equal(engine->ops->write(engine, writes, 2), OMS_OK);
-        enum oms_status status = store_verify(engine, scratch, &projector, NULL, NULL, &f->report, &f->error);
+        enum oms_status status = store_verify(engine, scratch, &projector, NULL, NULL, &report, &error);
         assert_int_equal(status, applied < 3 ? OMS_OK : OMS_CORRUPT);
     }
-    assert_non_null(strstr(f->error.message, "version 3 does not follow 2"));
+    assert_non_null(strstr(error.message, "version 3 does not follow 2"));
     engine->ops->close(engine, true);
     store_memory_destroy(f->memory);
     store_memory_destroy(scratch_memory);
@@ -305,14 +291,14 @@ static void test_versions_have_no_gap(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_a_sound_store, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_an_empty_store, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_every_family_is_compared, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_timelines_are_compared_by_meaning, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_damaged_records, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_the_tail_that_is_not_applied, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_a_log_shorter_than_what_was_applied, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_versions_have_no_gap, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_sound_store, set_up, toy_tear_down),
+        cmocka_unit_test_setup_teardown(test_an_empty_store, set_up, toy_tear_down),
+        cmocka_unit_test_setup_teardown(test_every_family_is_compared, set_up, toy_tear_down),
+        cmocka_unit_test_setup_teardown(test_timelines_are_compared_by_meaning, set_up, toy_tear_down),
+        cmocka_unit_test_setup_teardown(test_damaged_records, set_up, toy_tear_down),
+        cmocka_unit_test_setup_teardown(test_the_tail_that_is_not_applied, set_up, toy_tear_down),
+        cmocka_unit_test_setup_teardown(test_a_log_shorter_than_what_was_applied, set_up, toy_tear_down),
+        cmocka_unit_test_setup_teardown(test_versions_have_no_gap, set_up, toy_tear_down),
     };
     oms_log_set_level(OMS_LOG_OFF);
     return cmocka_run_group_tests(tests, NULL, NULL);
