@@ -2,18 +2,21 @@
  * The steps of a verification, in the order of their cost and of what they let a stranger find out: form,
  * issuer, algorithm, signature, and only then the claims, so that nothing but a well-signed token is told why
  * it fails.
+ *
+ * Header and payload are read once, by jansson, from the very bytes that libjwt verifies (which reads them
+ * with jansson too, so that the two cannot take one token for two). Its parser recurses, so the nesting is
+ * counted before; the size is bounded by that of a token.
  */
 #include "http/auth/token.h"
 
+#include <jansson.h>
 #include <jwt.h>
 
 #include "runtime/base/alloc.h"
 #include "runtime/base/assert.h"
 #include "runtime/base/buf.h"
 #include "runtime/base/encoding.h"
-#include "runtime/base/json.h"
 #include "runtime/base/limits.h"
-#include "runtime/base/value.h"
 
 #define SCRATCH_BYTES_MAX (1u << 20)
 #define JSON_DEPTH        16
@@ -26,7 +29,7 @@ struct check {
     struct oms_arena scratch;
     struct oms_buf bytes; /* decoded header and payload */
     struct oms_str token;
-    struct oms_value header, payload;
+    json_t *header, *payload; /* ours; texts that are read from them borrow */
     enum http_algorithm algorithm;
     int64_t now_s;
     int64_t expires_s;
@@ -58,22 +61,45 @@ static bool split(struct oms_str token, struct oms_str parts[3])
     return true;
 }
 
-static bool read_object(struct check *check, struct oms_str part, struct oms_value *out)
+/* Whether lists and objects lie in one another at most JSON_DEPTH deep. Sound for every text that is JSON. */
+static bool shallow(struct oms_str json)
 {
-    struct oms_json_error error;
-    oms_buf_reset(&check->bytes);
-    if (oms_base64url_decode(part, &check->bytes) != OMS_OK || check->bytes.overflow)
-        return false;
-    struct oms_str json = oms_str_copy(&check->scratch, oms_buf_str(&check->bytes));
-    return oms_str_present(json) &&
-           oms_json_parse(json, JSON_DEPTH, &check->scratch, out, &error) == OMS_OK &&
-           out->kind == OMS_VALUE_OBJECT;
+    size_t depth = 0;
+    bool in_string = false;
+    for (size_t i = 0; i < json.len; i++) {
+        char c = json.data[i];
+        if (in_string && c == '\\')
+            i++;
+        else if (c == '"')
+            in_string = !in_string;
+        else if (!in_string && (c == '{' || c == '['))
+            depth++;
+        else if (!in_string && (c == '}' || c == ']') && depth > 0)
+            depth--;
+        if (depth > JSON_DEPTH)
+            return false;
+    }
+    return true;
 }
 
-static struct oms_str text_of(const struct oms_value *object, const char *name)
+/* NULL when the part is no JSON object. */
+static json_t *read_object(struct check *check, struct oms_str part)
 {
-    const struct oms_value *value = oms_value_get(object, name);
-    return value && value->kind == OMS_VALUE_STRING ? value->text : OMS_STR_NONE;
+    oms_buf_reset(&check->bytes);
+    if (oms_base64url_decode(part, &check->bytes) != OMS_OK || check->bytes.overflow)
+        return NULL;
+    struct oms_str text = oms_buf_str(&check->bytes);
+    json_t *json = shallow(text) ? json_loadb(text.data, text.len, JSON_REJECT_DUPLICATES, NULL) : NULL;
+    if (json_is_object(json))
+        return json;
+    json_decref(json);
+    return NULL;
+}
+
+static struct oms_str text_of(const json_t *value)
+{
+    return json_is_string(value) ? oms_str_make(json_string_value(value), json_string_length(value))
+                                 : OMS_STR_NONE;
 }
 
 static enum http_token_fault check_form(struct check *check)
@@ -81,15 +107,18 @@ static enum http_token_fault check_form(struct check *check)
     struct oms_str parts[3];
     if (check->token.len > OMS_TOKEN_BYTES_MAX)
         return HTTP_TOKEN_TOO_LARGE;
-    if (!split(check->token, parts) || !read_object(check, parts[0], &check->header) ||
-        !read_object(check, parts[1], &check->payload))
+    if (!split(check->token, parts))
+        return HTTP_TOKEN_MALFORMED;
+    check->header = read_object(check, parts[0]);
+    check->payload = check->header ? read_object(check, parts[1]) : NULL;
+    if (!check->payload)
         return HTTP_TOKEN_MALFORMED;
     /* One spelling of a signature only: libjwt would overlook the unused bits of its last character. */
     oms_buf_reset(&check->bytes);
     if (oms_base64url_decode(parts[2], &check->bytes) != OMS_OK)
         return HTTP_TOKEN_MALFORMED;
     /* Extensions that must be understood (RFC 7515 section 4.1.11): we understand none. */
-    if (oms_value_get(&check->header, "crit"))
+    if (json_object_get(check->header, "crit"))
         return HTTP_TOKEN_MALFORMED;
     return HTTP_TOKEN_FINE;
 }
@@ -98,11 +127,11 @@ static enum http_token_fault check_form(struct check *check)
 
 static enum http_token_fault check_issuer(struct check *check)
 {
-    struct oms_str name = text_of(&check->payload, "iss");
+    struct oms_str name = text_of(json_object_get(check->payload, "iss"));
     check->issuer = oms_str_present(name) ? http_issuer_find(check->issuers, name) : NULL;
     if (!check->issuer)
         return HTTP_TOKEN_ISSUER;
-    check->algorithm = http_algorithm_parse(text_of(&check->header, "alg"));
+    check->algorithm = http_algorithm_parse(text_of(json_object_get(check->header, "alg")));
     if (check->algorithm == HTTP_ALG_COUNT || !(check->issuer->algorithms & 1u << check->algorithm))
         return HTTP_TOKEN_ALGORITHM;
     return HTTP_TOKEN_FINE;
@@ -123,7 +152,7 @@ static bool signed_by(const char *token, const struct http_issuer_key *key, enum
 
 static enum http_token_fault check_signature(struct check *check)
 {
-    struct oms_str kid = text_of(&check->header, "kid");
+    struct oms_str kid = text_of(json_object_get(check->header, "kid"));
     struct oms_str token = oms_str_copy(&check->scratch, check->token); /* with a NUL, for the library */
     if (!oms_str_present(token))
         return HTTP_TOKEN_TOO_LARGE;
@@ -140,26 +169,23 @@ static enum http_token_fault check_signature(struct check *check)
 /* ---- times and audience ---- */
 
 /* A NumericDate: seconds since 1970, perhaps with a fraction, which is dropped (RFC 7519 section 2). */
-static bool read_time(const struct oms_value *value, int64_t *out)
+static bool read_time(const json_t *value, int64_t *out)
 {
-    if (value->kind != OMS_VALUE_NUMBER)
-        return false;
-    struct oms_str text = value->text;
-    size_t digits = 0;
-    while (digits < text.len && text.data[digits] >= '0' && text.data[digits] <= '9')
-        digits++;
-    struct oms_str fraction = oms_str_make(text.data + digits, text.len - digits);
-    if (digits == 0 ||
-        (fraction.len && (fraction.data[0] != '.' || memchr(fraction.data, 'e', fraction.len) ||
-                          memchr(fraction.data, 'E', fraction.len))))
-        return false;
-    return oms_str_to_i64(oms_str_make(text.data, digits), out) == OMS_OK && *out <= TIME_MAX_S;
+    if (json_is_real(value)) {
+        double time_s = json_real_value(value);
+        if (time_s < 0 || time_s > (double)TIME_MAX_S)
+            return false;
+        *out = (int64_t)time_s;
+        return true;
+    }
+    *out = json_integer_value(value);
+    return json_is_integer(value) && *out >= 0 && *out <= TIME_MAX_S;
 }
 
 static enum http_token_fault check_times(struct check *check)
 {
     static const char *const begins[] = {"nbf", "iat"};
-    const struct oms_value *expiry = oms_value_get(&check->payload, "exp");
+    const json_t *expiry = json_object_get(check->payload, "exp");
     int64_t skew_s = HTTP_TOKEN_SKEW_MS / 1000, begin_s;
     if (!expiry)
         return HTTP_TOKEN_NO_EXPIRY;
@@ -168,7 +194,7 @@ static enum http_token_fault check_times(struct check *check)
     if (check->now_s > check->expires_s + skew_s)
         return HTTP_TOKEN_EXPIRED;
     for (size_t i = 0; i < OMS_COUNT_OF(begins); i++) {
-        const struct oms_value *begin = oms_value_get(&check->payload, begins[i]);
+        const json_t *begin = json_object_get(check->payload, begins[i]);
         if (!begin)
             continue;
         if (!read_time(begin, &begin_s))
@@ -179,55 +205,45 @@ static enum http_token_fault check_times(struct check *check)
     return HTTP_TOKEN_FINE;
 }
 
-static bool wanted_audience(const struct http_issuer *issuer, const struct oms_value *value)
+static bool wanted_audience(const struct http_issuer *issuer, const json_t *value)
 {
-    for (size_t i = 0; value->kind == OMS_VALUE_STRING && i < issuer->audience_count; i++)
-        if (oms_str_eq(value->text, issuer->audiences[i]))
+    struct oms_str name = text_of(value);
+    for (size_t i = 0; oms_str_present(name) && i < issuer->audience_count; i++)
+        if (oms_str_eq(name, issuer->audiences[i]))
             return true;
     return false;
 }
 
 static enum http_token_fault check_audience(struct check *check)
 {
-    const struct oms_value *audience = oms_value_get(&check->payload, "aud");
-    if (!audience)
-        return HTTP_TOKEN_AUDIENCE;
+    const json_t *audience = json_object_get(check->payload, "aud");
     if (wanted_audience(check->issuer, audience))
         return HTTP_TOKEN_FINE;
-    for (size_t i = 0; audience->kind == OMS_VALUE_LIST && i < audience->list.count; i++)
-        if (wanted_audience(check->issuer, &audience->list.items[i]))
+    for (size_t i = 0; i < json_array_size(audience); i++) /* 0 for what is no list */
+        if (wanted_audience(check->issuer, json_array_get(audience, i)))
             return HTTP_TOKEN_FINE;
     return HTTP_TOKEN_AUDIENCE;
 }
 
 /* ---- claims ---- */
 
-static const struct oms_value *get(const struct oms_value *object, struct oms_str name)
+static json_t *follow(json_t *payload, const struct http_claim_path *path)
 {
-    for (size_t i = 0; object->kind == OMS_VALUE_OBJECT && i < object->object.count; i++)
-        if (oms_str_eq(object->object.fields[i].name, name))
-            return &object->object.fields[i].value;
-    return NULL;
-}
-
-static const struct oms_value *follow(const struct oms_value *payload, const struct http_claim_path *path)
-{
-    const struct oms_value *value = oms_str_present(path->whole) ? get(payload, path->whole) : NULL;
+    json_t *value =
+        oms_str_present(path->whole) ? json_object_getn(payload, path->whole.data, path->whole.len) : NULL;
     if (value)
         return value;
     value = payload;
-    for (size_t i = 0; value && i < path->count; i++)
-        value = get(value, path->names[i]);
+    for (size_t i = 0; value && i < path->count; i++) /* NULL for what is no object */
+        value = json_object_getn(value, path->names[i].data, path->names[i].len);
     return value;
 }
 
-static struct oms_str copy_text(struct http_claims *claims, const struct oms_value *payload,
+static struct oms_str copy_text(struct http_claims *claims, json_t *payload,
                                 const struct http_claim_path *path, size_t bytes_max)
 {
-    const struct oms_value *value = follow(payload, path);
-    if (!value || value->kind != OMS_VALUE_STRING || value->text.len == 0 || value->text.len > bytes_max)
-        return OMS_STR_NONE;
-    return oms_str_copy(&claims->arena, value->text);
+    struct oms_str text = text_of(follow(payload, path));
+    return text.len == 0 || text.len > bytes_max ? OMS_STR_NONE : oms_str_copy(&claims->arena, text);
 }
 
 static bool listed(struct oms_str name, const struct oms_str *names, size_t count)
@@ -257,53 +273,61 @@ static void names_add(struct names *names, struct oms_str name)
         names->over = true;
 }
 
-/* The i-th name of a claim that is a text, a list of texts or an object, whose keys count; absent when it is
- * none. */
-static struct oms_str name_at(const struct oms_value *value, size_t i)
+/* The names of a claim, one after the other. */
+struct name_cursor {
+    json_t *value; /* NULL: no names */
+    size_t index;
+    void *entry; /* of an object: the next */
+};
+
+static struct name_cursor names_of(json_t *value)
 {
-    if (value->kind == OMS_VALUE_STRING)
-        return value->text;
-    if (value->kind == OMS_VALUE_OBJECT)
-        return value->object.fields[i].name;
-    const struct oms_value *item = &value->list.items[i];
-    return item->kind == OMS_VALUE_STRING ? item->text : OMS_STR_NONE;
+    return (struct name_cursor){value, 0, json_object_iter(value)}; /* NULL for what is no object */
 }
 
-static size_t name_count(const struct oms_value *value)
+/*
+ * A claim is a text, a list of texts or an object, whose keys count. False at the end; an item of a list that
+ * is no text is an absent name.
+ */
+static bool next_name(struct name_cursor *cursor, struct oms_str *out)
 {
-    switch (value->kind) {
-    case OMS_VALUE_STRING:
-        return 1;
-    case OMS_VALUE_OBJECT:
-        return value->object.count;
-    case OMS_VALUE_LIST:
-        return value->list.count;
-    default:
-        return 0;
+    size_t index = cursor->index++;
+    if (json_is_object(cursor->value)) {
+        if (!cursor->entry)
+            return false;
+        *out = oms_str_make(json_object_iter_key(cursor->entry), json_object_iter_key_len(cursor->entry));
+        cursor->entry = json_object_iter_next(cursor->value, cursor->entry);
+        return true;
     }
+    if (json_is_array(cursor->value)) {
+        *out = text_of(json_array_get(cursor->value, index));
+        return index < json_array_size(cursor->value);
+    }
+    *out = text_of(cursor->value);
+    return index == 0 && oms_str_present(*out);
 }
 
 static bool read_tenants(const struct check *check, struct http_claims *claims)
 {
     const struct http_issuer *issuer = check->issuer;
-    const struct oms_value *value = follow(&check->payload, &issuer->tenant);
+    json_t *value = follow(check->payload, &issuer->tenant);
+    struct name_cursor cursor = names_of(value);
+    struct oms_str name;
     claims->any_tenant = issuer->any_tenant;
     claims->allowed_tenants = issuer->any_tenant ? NULL : issuer->tenants;
     claims->allowed_tenant_count = issuer->any_tenant ? 0 : issuer->tenant_count;
-    if (!value || value->kind == OMS_VALUE_NULL)
+    if (!value || json_is_null(value))
         return true;
     claims->tenant_claimed = true;
-    size_t count = name_count(value);
+    size_t count = json_is_string(value) ? 1 : json_array_size(value) + json_object_size(value);
     size_t max = count < HTTP_CLAIMS_TENANTS_MAX ? count : HTTP_CLAIMS_TENANTS_MAX;
     struct names names = {&claims->arena, oms_arena_calloc(&claims->arena, max + 1, sizeof(struct oms_str)),
                           0, max, false};
     if (!names.items)
         return false;
-    for (size_t i = 0; i < count; i++) {
-        struct oms_str name = name_at(value, i);
+    while (next_name(&cursor, &name))
         if (issuer->any_tenant || listed(name, issuer->tenants, issuer->tenant_count))
             names_add(&names, name);
-    }
     claims->tenants = names.items;
     claims->tenant_count = names.count;
     return !names.over;
@@ -318,10 +342,9 @@ static bool read_roles(const struct check *check, struct http_claims *claims)
     if (!names.items)
         return false;
     for (size_t p = 0; p < issuer->role_path_count; p++) {
-        const struct oms_value *value = follow(&check->payload, &issuer->role_paths[p]);
-        size_t count = value ? name_count(value) : 0;
-        for (size_t i = 0; i < count; i++) {
-            struct oms_str name = name_at(value, i);
+        struct name_cursor cursor = names_of(follow(check->payload, &issuer->role_paths[p]));
+        struct oms_str name;
+        while (next_name(&cursor, &name)) {
             bool is_operator = oms_str_eq(name, OMS_STR("operator"));
             bool may = is_operator ? issuer->is_operator
                                    : issuer->any_role || listed(name, issuer->roles, issuer->role_count);
@@ -350,12 +373,12 @@ static enum http_token_fault read_claims(const struct check *check, struct http_
     const struct http_issuer *issuer = check->issuer;
     claims->expires_ms = check->expires_s * 1000 + HTTP_TOKEN_SKEW_MS;
     claims->issuer = issuer->issuer; /* lives as long as the server */
-    claims->subject = copy_text(claims, &check->payload, &issuer->subject, OMS_ID_BYTES_MAX);
+    claims->subject = copy_text(claims, check->payload, &issuer->subject, OMS_ID_BYTES_MAX);
     if (!oms_str_present(claims->subject) || has_control(claims->subject))
         return HTTP_TOKEN_SUBJECT;
-    claims->display_name = copy_text(claims, &check->payload, &issuer->display_name, OMS_NAME_BYTES_MAX);
-    claims->vendor_id = copy_text(claims, &check->payload, &issuer->vendor_id, OMS_ID_BYTES_MAX);
-    claims->customer_id = copy_text(claims, &check->payload, &issuer->customer_id, OMS_ID_BYTES_MAX);
+    claims->display_name = copy_text(claims, check->payload, &issuer->display_name, OMS_NAME_BYTES_MAX);
+    claims->vendor_id = copy_text(claims, check->payload, &issuer->vendor_id, OMS_ID_BYTES_MAX);
+    claims->customer_id = copy_text(claims, check->payload, &issuer->customer_id, OMS_ID_BYTES_MAX);
     return read_tenants(check, claims) && read_roles(check, claims) ? HTTP_TOKEN_FINE : HTTP_TOKEN_CLAIMS;
 }
 
@@ -379,6 +402,8 @@ struct http_claims *http_token_verify(const struct http_issuer_set *issuers, str
             claims = NULL;
         }
     }
+    json_decref(check.header);
+    json_decref(check.payload);
     oms_buf_fini(&check.bytes);
     oms_arena_fini(&check.scratch);
     return claims;

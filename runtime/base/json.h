@@ -1,7 +1,7 @@
 /*
- * JSON (RFC 8259) for the hot path: request bodies in, response bytes out. Written here because numbers must keep
- * their text (value.h), trees must live in the request's arena, and a parse is paid on every request; files and
- * tokens, which are not hot, use jansson.
+ * JSON (RFC 8259): request bodies and configuration in, response bytes out. Written here because numbers must
+ * keep their text (value.h), trees must live in the request's arena, a parse is paid on every request, and a
+ * configuration's faults are told with line and column. The claims of tokens are read by jansson (http/auth).
  *
  * Strict: UTF-8 only, no duplicate names, no trailing text, no byte order mark, lone surrogate escapes refused.
  * No recursion; `depth_max` bounds nesting.

@@ -213,9 +213,26 @@ static void test_malformed(void **state)
     expect("RS256", rsa, "{\"alg\":\"RS256\"}", "[]", HTTP_TOKEN_MALFORMED);
     expect("RS256", rsa, "{\"alg\":\"RS256\"}", "null", HTTP_TOKEN_MALFORMED);
     expect("RS256", rsa, "{\"alg\":\"RS256\"}", payload("\"sub\":\"twice\""), HTTP_TOKEN_MALFORMED);
+    expect("RS256", rsa, "{\"alg\":\"RS256\"}", payload("\"zero\":\"a\\u0000b\""), HTTP_TOKEN_MALFORMED);
+    expect("RS256", rsa, "{\"alg\":\"RS256\"}", payload("\"x\":{\"y\":1,\"y\":2}"), HTTP_TOKEN_MALFORMED);
+    expect("RS256", rsa, "{\"alg\":\"RS256\"}", payload("\"x\":\"\xc3\""), HTTP_TOKEN_MALFORMED);
     expect("RS256", rsa, "{\"alg\":\"RS256\"}",
            payload("\"x\":[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]"),
            HTTP_TOKEN_MALFORMED);
+}
+
+/* The depth is counted where JSON nests, not where a text holds brackets. */
+static void test_depth(void **state)
+{
+    (void)state;
+    expect("ES256", p256, "{\"alg\":\"ES256\"}", payload("\"x\":[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]"),
+           HTTP_TOKEN_FINE);
+    expect("ES256", p256, "{\"alg\":\"ES256\"}", payload("\"x\":[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]"),
+           HTTP_TOKEN_MALFORMED);
+    expect("ES256", p256, "{\"alg\":\"ES256\"}", payload("\"x\":\"\\\"[[[[[[[[[[[[[[[[[[{{{{\",\"y\":[[1]]"),
+           HTTP_TOKEN_FINE);
+    expect("ES256", p256, "{\"alg\":\"ES256\"}",
+           payload("\"x\":\"]]]]\",\"y\":[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]"), HTTP_TOKEN_MALFORMED);
 }
 
 static void test_huge(void **state)
@@ -250,8 +267,10 @@ static void test_times(void **state)
     times(",\"exp\":null", HTTP_TOKEN_MALFORMED);
     times(",\"exp\":true", HTTP_TOKEN_MALFORMED);
     times(",\"exp\":-1", HTTP_TOKEN_MALFORMED);
-    times(",\"exp\":1.8e9", HTTP_TOKEN_MALFORMED);
-    times(",\"exp\":99999999999999999999", HTTP_TOKEN_SIGNATURE); /* libjwt's parser refuses it first */
+    times(",\"exp\":1.8e9", HTTP_TOKEN_FINE); /* a JSON number as any other */
+    times(",\"exp\":1.8e300", HTTP_TOKEN_MALFORMED);
+    times(",\"exp\":-0.5", HTTP_TOKEN_MALFORMED);
+    times(",\"exp\":99999999999999999999", HTTP_TOKEN_MALFORMED);
     times(",\"exp\":9223372036854775807", HTTP_TOKEN_MALFORMED);
     times(",\"exp\":1800000300,\"nbf\":1800000060", HTTP_TOKEN_FINE);
     times(",\"exp\":1800000300,\"nbf\":1800000061", HTTP_TOKEN_NOT_YET);
@@ -381,6 +400,18 @@ static void test_claim_paths(void **state)
     claims = claims_of("\"a\":{\"b\":[\"c\"]}");
     assert_int_equal(claims->role_count, 0);
     http_claims_release(claims);
+    /* Keycloak's roles of a client. */
+    static const struct oms_str client[] = {{"resource_access", 15}, {"shop-api", 8}, {"roles", 5}};
+    issuer.role_paths[0] = (struct http_claim_path){.names = client, .count = 3};
+    claims = claims_of("\"resource_access\":{\"account\":{\"roles\":[\"customer\"]},"
+                       "\"shop-api\":{\"roles\":[\"staff\",7,null,\"\"]}},\"realm_access\":{\"roles\":[]}");
+    assert_int_equal(claims->role_count, 1);
+    assert_true(has_role(claims, "staff"));
+    http_claims_release(claims);
+    claims = claims_of("\"resource_access\":{\"shop-api\":{\"roles\":{\"customer\":{},\"x\":1}}}");
+    assert_int_equal(claims->role_count, 1);
+    assert_true(has_role(claims, "customer"));
+    http_claims_release(claims);
     issuer.role_paths[0] = kept;
 }
 
@@ -480,6 +511,7 @@ int main(void)
         cmocka_unit_test(test_algorithm_confusion),
         cmocka_unit_test(test_every_truncation_and_flip),
         cmocka_unit_test(test_malformed),
+        cmocka_unit_test(test_depth),
         cmocka_unit_test(test_huge),
         cmocka_unit_test(test_times),
         cmocka_unit_test(test_issuer_and_audience),
