@@ -480,3 +480,12 @@ void lab_check_invariants(const struct order_lab *lab)
         assert_true(order->returns[i].refunded >= 0 && order->returns[i].refunded <= order->returns[i].value);
     check_money(order);
 }
+
+void lab_finish(struct order_lab *lab)
+{
+    if (lab->order->version) {
+        lab_check_invariants(lab);
+        lab_check_refold(lab);
+    }
+    lab_fini(lab);
+}

@@ -85,5 +85,7 @@ void lab_bring_to(struct order_lab *lab, enum order_stage stage);
 void lab_check_refold(const struct order_lab *lab);
 /* The invariants of order_view.h and the sums of order_totals.c. */
 void lab_check_invariants(const struct order_lab *lab);
+/* The end of a test: both checks when there is an order, then lab_fini. */
+void lab_finish(struct order_lab *lab);
 
 #endif

@@ -402,6 +402,17 @@ void toy_on_shard(struct toy_world *world, unsigned shard, void (*call)(struct r
         assert_true(rt_host_sim_step(world->host));
 }
 
+struct store_engine *toy_open_rocksdb(const char *folder)
+{
+    struct store_engine *engine;
+    struct oms_error error = {0};
+    struct store_rocksdb_config config = {
+        .folder = folder, .cache_bytes = 8 << 20, .memtable_bytes = 4 << 20};
+    if (store_rocksdb_open(&config, &engine, &error) != OMS_OK)
+        fail_msg("%s", error.message);
+    return engine;
+}
+
 /* ---- the fixture ---- */
 
 int toy_set_up(void **state)

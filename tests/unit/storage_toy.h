@@ -74,6 +74,9 @@ void toy_run(struct toy_world *world, int64_t ms);
 void toy_on_shard(struct toy_world *world, unsigned shard, void (*call)(struct rt_shard *shard, void *arg),
                   void *arg);
 
+/* RocksDB in the folder, with small buffers; a failure fails the test. The caller closes it. */
+struct store_engine *toy_open_rocksdb(const char *folder);
+
 /* What most of these tests start from: an empty memory and a world that is not open yet. */
 struct toy_fixture {
     struct store_memory *memory;

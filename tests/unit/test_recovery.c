@@ -187,17 +187,6 @@ static void test_a_record_of_another_partition(void **state)
 
 /* ---- on RocksDB, through the store ---- */
 
-static struct store_engine *open_rocksdb(const char *folder)
-{
-    struct store_engine *engine;
-    struct oms_error error = {0};
-    struct store_rocksdb_config config = {
-        .folder = folder, .cache_bytes = 8 << 20, .memtable_bytes = 4 << 20};
-    if (store_rocksdb_open(&config, &engine, &error) != OMS_OK)
-        fail_msg("%s", error.message);
-    return engine;
-}
-
 /* The log alone, as after a crash before the first flush; then opened, verified, opened again. */
 static void test_rocksdb_replays(void **state)
 {
@@ -207,7 +196,7 @@ static void test_rocksdb_replays(void **state)
     enum { UNITS = 20000 };
     (void)state;
     assert_non_null(mkdtemp(folder));
-    struct store_engine *engine = open_rocksdb(folder);
+    struct store_engine *engine = toy_open_rocksdb(folder);
     for (uint64_t i = 0; i < UNITS; i += 100) {
         struct store_append records[100];
         struct oms_buf values[100];
@@ -223,7 +212,7 @@ static void test_rocksdb_replays(void **state)
     for (int life = 0; life < 3; life++) {
         struct store_recovery recovery;
         struct store *store;
-        engine = open_rocksdb(folder);
+        engine = toy_open_rocksdb(folder);
         struct rt_host *host = rt_host_sim_create(&sim);
         struct store_config config = {.engine = engine, .host = host, .projector = toy_projector()};
         if (store_open(&config, &store, &recovery, &error) != OMS_OK)
@@ -238,7 +227,7 @@ static void test_rocksdb_replays(void **state)
         store_close(store);
         host->ops->destroy(host);
     }
-    engine = open_rocksdb(folder);
+    engine = toy_open_rocksdb(folder);
     assert_int_equal(toy_verify(engine), UNITS);
     engine->ops->close(engine, false);
     snprintf(command, sizeof(command), "rm -rf %s", folder);

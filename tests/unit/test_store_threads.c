@@ -168,24 +168,13 @@ static void test_memory(void **state)
     store_memory_destroy(memory);
 }
 
-static struct store_engine *open_rocksdb(const char *folder)
-{
-    struct store_engine *engine;
-    struct oms_error error = {0};
-    struct store_rocksdb_config config = {
-        .folder = folder, .cache_bytes = 8 << 20, .memtable_bytes = 4 << 20};
-    if (store_rocksdb_open(&config, &engine, &error) != OMS_OK)
-        fail_msg("%s", error.message);
-    return engine;
-}
-
 static void test_rocksdb(void **state)
 {
     char folder[] = "/tmp/liteoms-threads-XXXXXX", command[64];
     (void)state;
     assert_non_null(mkdtemp(folder));
-    run_all(open_rocksdb(folder));
-    struct store_engine *engine = open_rocksdb(folder);
+    run_all(toy_open_rocksdb(folder));
+    struct store_engine *engine = toy_open_rocksdb(folder);
     assert_int_equal(toy_verify(engine), SHARDS * UNITS);
     engine->ops->close(engine, true);
     snprintf(command, sizeof(command), "rm -rf %s", folder);
