@@ -12,6 +12,7 @@
 #ifndef HTTP_EXCHANGE_H
 #define HTTP_EXCHANGE_H
 
+#include "http/payload.h"
 #include "runtime/base/arena.h"
 #include "runtime/base/buf.h"
 #include "runtime/base/str.h"
@@ -97,6 +98,41 @@ const char *http_status_reason(unsigned status);
 enum http_method http_method_parse(struct oms_str text);
 /* "GET" …; NULL for HTTP_OTHER. Static storage. */
 const char *http_method_name(enum http_method method);
+
+/* ---- streaming: an answer whose end is not known when it begins ---- */
+
+/*
+ * What a streaming handler is told, on the exchange's shard. `ready`: everything handed over so far has been
+ * taken by the connection, more may be sent; never called from inside a function below. `gone`: the client
+ * went away or was cut off; the exchange must not be touched again (also not ended). One of gone and
+ * http_stream_end ends it.
+ */
+struct http_stream_events {
+    void (*ready)(struct http_exchange *exchange, void *context);
+    void (*gone)(struct http_exchange *exchange, void *context);
+};
+
+/*
+ * Begins a streaming answer instead of http_respond: status and headers go out at once (cross-origin ones
+ * included), the body comes by http_stream_send. The exchange's request text (path, query, body, headers) and
+ * its arena are given back: copy before what must outlive this. `events` is static. False when the client has
+ * gone already: the exchange has then ended and no event comes.
+ */
+OMS_MUST_USE bool http_stream_begin(struct http_exchange *exchange, unsigned status, const char *content_type,
+                                    const struct http_header *headers, size_t header_count,
+                                    const struct http_stream_events *events, void *context);
+/* Whether nothing is on its way: only then may be sent. */
+bool http_stream_is_ready(const struct http_exchange *exchange);
+#define HTTP_STREAM_CHUNKS_MAX 64
+/* Sends the chunks in order and takes over their holds, at most HTTP_STREAM_CHUNKS_MAX. `ready` comes later.
+ */
+void http_stream_send(struct http_exchange *exchange, const struct http_chunk *chunks, size_t count);
+/* Ends the answer after the chunks (may be none), also while something is on its way: that goes out before.
+ */
+void http_stream_end(struct http_exchange *exchange, const struct http_chunk *chunks, size_t count);
+/* Ends it without a proper end (HTTP/2: a reset; HTTP/1: the connection closes): for a client that reads
+ * nothing any more. `gone` is not called. */
+void http_stream_abort(struct http_exchange *exchange);
 
 /* A route: the longest matching `path` wins; one that ends in '/' matches everything below it. */
 struct http_route {
