@@ -105,6 +105,8 @@ bool api_write_instant(struct oms_buf *out, int64_t ms);
 bool api_write_time(struct oms_buf *out, int64_t ms);
 /* A static name of an enum, in quotes; null for NULL. */
 bool api_write_name(struct oms_buf *out, const char *name);
+/* A currency's code; null for MONEY_CURRENCY_NONE. */
+bool api_write_currency(struct oms_buf *out, uint16_t currency);
 bool api_write_bool(struct oms_buf *out, bool value);
 bool api_write_int(struct oms_buf *out, int64_t value);
 /* "SHP-3" in quotes. */

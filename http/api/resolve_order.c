@@ -19,13 +19,6 @@ static bool write_global_id(struct gql_exec *x, const void *parent, struct oms_b
     return api_write_name(out, text);
 }
 
-static bool write_currency(struct oms_buf *out, uint16_t currency)
-{
-    char code[4];
-    money_currency_text(currency, code);
-    return api_write_name(out, code);
-}
-
 API_LEAF_FN(order_id, struct api_order, api_write_text(out, p->order->order_id))
 API_LEAF_FN(order_version, struct api_order, api_write_int(out, (int64_t)p->order->version))
 API_LEAF_FN(order_external_ref, struct api_order, api_write_text(out, p->order->external_ref))
@@ -37,7 +30,7 @@ API_LEAF_FN(order_fulfillment, struct api_order,
 API_LEAF_FN(order_payment, struct api_order,
             access_sees_payments(&p->on) && api_write_name(out, order_payment_status_name(p->order->payment)))
 API_LEAF_FN(order_activity, struct api_order, api_write_text(out, order_activity_status(p->order)))
-API_LEAF_FN(order_currency, struct api_order, write_currency(out, p->order->currency))
+API_LEAF_FN(order_currency, struct api_order, api_write_currency(out, p->order->currency))
 API_LEAF_FN(order_created, struct api_order, api_write_time(out, p->order->created_at))
 API_LEAF_FN(order_modified, struct api_order, api_write_time(out, p->order->modified_at))
 API_LEAF_FN(order_reason, struct api_order, api_write_text(out, p->order->cancellation_reason))
@@ -147,7 +140,7 @@ static bool money_minor(struct gql_exec *x, const void *parent, struct oms_buf *
     return true;
 }
 
-API_LEAF_FN(money_currency, struct api_money, write_currency(out, p->currency))
+API_LEAF_FN(money_currency, struct api_money, api_write_currency(out, p->currency))
 
 /* ---- shipping, taxes, coupons ---- */
 

@@ -1,6 +1,5 @@
 /* Who is asking and for which tenant; the scalars and the Node interface. */
 #include "actors/ids.h"
-#include "actors/money.h"
 #include "http/api/resolve.h"
 #include "runtime/base/datetime.h"
 #include "runtime/base/json.h"
@@ -55,18 +54,9 @@ static const char *status_name(enum tenant_status status)
     return names[status];
 }
 
-static bool write_currency(struct oms_buf *out, uint16_t currency)
-{
-    char code[4];
-    if (currency == MONEY_CURRENCY_NONE)
-        return false;
-    money_currency_text(currency, code);
-    return api_write_name(out, code);
-}
-
 API_LEAF_FN(tenant_id, struct tenant_version, api_write_text(out, p->name))
 API_LEAF_FN(tenant_status, struct tenant_version, api_write_name(out, status_name(p->status)))
-API_LEAF_FN(tenant_currency, struct tenant_version, write_currency(out, p->currency))
+API_LEAF_FN(tenant_currency, struct tenant_version, api_write_currency(out, p->currency))
 API_LEAF_FN(tenant_workflow_version, struct tenant_version,
             api_write_int(out, tenant_workflow(p, 0)->version))
 

@@ -1,4 +1,5 @@
 /* Values as JSON, for all resolvers. See resolve.h. */
+#include "actors/money.h"
 #include "http/api/resolve.h"
 #include "runtime/base/alloc.h"
 #include "runtime/base/assert.h"
@@ -56,6 +57,15 @@ bool api_write_name(struct oms_buf *out, const char *name)
         out->len += len + 2;
     }
     return true;
+}
+
+bool api_write_currency(struct oms_buf *out, uint16_t currency)
+{
+    char code[4];
+    if (currency == MONEY_CURRENCY_NONE)
+        return false;
+    money_currency_text(currency, code);
+    return api_write_name(out, code);
 }
 
 bool api_write_bool(struct oms_buf *out, bool value)
