@@ -101,27 +101,75 @@ static inline struct order_line *order_line_at(struct order *order, uint32_t id)
     return line;
 }
 
+static inline struct order_return *order_return_at(struct order *order, uint32_t id)
+{
+    struct order_return *ret = (struct order_return *)order_find_return(order, id);
+
+    OMS_ASSERT(ret);
+    return ret;
+}
+
+/*
+ * What one event does; order_state.c says in a table which event is whose. Each reads its own member of the
+ * event's union and nothing of the others.
+ */
+
+/* ---- order_state_lines.c ---- */
+void order_apply_created(struct order *order, const struct order_event *event,
+                         const struct order_event_meta *meta);
+void order_apply_lines_added(struct order *order, const struct order_event *event,
+                             const struct order_event_meta *meta);
+void order_apply_lines_removed(struct order *order, const struct order_event *event,
+                               const struct order_event_meta *meta);
+void order_apply_quantities(struct order *order, const struct order_event *event,
+                            const struct order_event_meta *meta);
+void order_apply_lines_cancelled(struct order *order, const struct order_event *event,
+                                 const struct order_event_meta *meta);
+void order_apply_destination(struct order *order, const struct order_event *event,
+                             const struct order_event_meta *meta);
+
 /* ---- order_state_goods.c ---- */
-void order_apply_shipment_added(struct order *order, const struct order_shipment *added,
+void order_apply_shipment_added(struct order *order, const struct order_event *event,
                                 const struct order_event_meta *meta);
-void order_apply_shipment_changed(struct order *order, const struct order_event *event);
-void order_apply_return_requested(struct order *order, const struct order_return *added,
+/* Confirmed, dispatched, delivered, cancelled, failed, scanned, and a tracking reference. */
+void order_apply_shipment_changed(struct order *order, const struct order_event *event,
                                   const struct order_event_meta *meta);
-void order_apply_return_changed(struct order *order, const struct order_event *event, int64_t at);
+void order_apply_return_requested(struct order *order, const struct order_event *event,
+                                  const struct order_event_meta *meta);
+void order_apply_return_approved(struct order *order, const struct order_event *event,
+                                 const struct order_event_meta *meta);
+void order_apply_return_received(struct order *order, const struct order_event *event,
+                                 const struct order_event_meta *meta);
+void order_apply_return_closed(struct order *order, const struct order_event *event,
+                               const struct order_event_meta *meta);
+/* Rejected or cancelled. */
+void order_apply_return_ended(struct order *order, const struct order_event *event,
+                              const struct order_event_meta *meta);
 
 /* ---- order_state_money.c ---- */
-void order_apply_payment(struct order *order, const struct order_payment *payment);
-void order_apply_refund(struct order *order, const struct order_refund *added);
-void order_apply_refund_settled(struct order *order, const struct order_refund_settled *settled, int64_t at);
+void order_apply_payment(struct order *order, const struct order_event *event,
+                         const struct order_event_meta *meta);
+void order_apply_refund(struct order *order, const struct order_event *event,
+                        const struct order_event_meta *meta);
+void order_apply_refund_settled(struct order *order, const struct order_event *event,
+                                const struct order_event_meta *meta);
 
 /* ---- order_state_steps.c ---- */
-void order_apply_activity_event(struct order *order, const struct order_event *event,
-                                const struct order_event_meta *meta);
-void order_apply_hold_placed(struct order *order, const struct order_hold *placed,
-                             const struct order_event_meta *meta);
-void order_apply_hold_released(struct order *order, const struct order_hold_released *released,
+void order_apply_step_started(struct order *order, const struct order_event *event,
+                              const struct order_event_meta *meta);
+void order_apply_step_finished(struct order *order, const struct order_event *event,
                                const struct order_event_meta *meta);
-void order_apply_note(struct order *order, const struct order_note *added,
+void order_apply_reviewer_assigned(struct order *order, const struct order_event *event,
+                                   const struct order_event_meta *meta);
+void order_apply_steps_reset(struct order *order, const struct order_event *event,
+                             const struct order_event_meta *meta);
+void order_apply_step_overdue(struct order *order, const struct order_event *event,
+                              const struct order_event_meta *meta);
+void order_apply_hold_placed(struct order *order, const struct order_event *event,
+                             const struct order_event_meta *meta);
+void order_apply_hold_released(struct order *order, const struct order_event *event,
+                               const struct order_event_meta *meta);
+void order_apply_note(struct order *order, const struct order_event *event,
                       const struct order_event_meta *meta);
 
 #endif

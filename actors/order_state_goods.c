@@ -55,9 +55,10 @@ static void count_shipment(struct order *order, const struct order_shipment *shi
     }
 }
 
-void order_apply_shipment_added(struct order *order, const struct order_shipment *added,
+void order_apply_shipment_added(struct order *order, const struct order_event *event,
                                 const struct order_event_meta *meta)
 {
+    const struct order_shipment *added = &event->shipment;
     struct order_shipment *shipment;
 
     order->shipments = order_grow(order, order->shipments, order->shipment_count, &order->shipment_cap,
@@ -105,11 +106,13 @@ static void stamp_shipment(struct order_shipment *shipment, enum order_shipment_
     }
 }
 
-void order_apply_shipment_changed(struct order *order, const struct order_event *event)
+void order_apply_shipment_changed(struct order *order, const struct order_event *event,
+                                  const struct order_event_meta *meta)
 {
     const struct order_shipment_changed *changed = &event->shipment_changed;
     struct order_shipment *shipment;
 
+    (void)meta;
     if (!changed->shipment) {
         order_replace(order, &order->shipping_reference, changed->tracking_url);
         return;
@@ -141,17 +144,19 @@ void order_apply_shipment_changed(struct order *order, const struct order_event 
 
 /* ---- returns ---- */
 
-static struct order_return *return_at(struct order *order, uint32_t id)
+/* The return of the event, with the note of who decided. */
+static struct order_return *changed_return(struct order *order, const struct order_return_changed *changed)
 {
-    struct order_return *ret = (struct order_return *)order_find_return(order, id);
+    struct order_return *ret = order_return_at(order, changed->return_id);
 
-    OMS_ASSERT(ret);
+    order_replace_if_present(order, &ret->decision_note, changed->note);
     return ret;
 }
 
-void order_apply_return_requested(struct order *order, const struct order_return *added,
+void order_apply_return_requested(struct order *order, const struct order_event *event,
                                   const struct order_event_meta *meta)
 {
+    const struct order_return *added = &event->returned;
     struct order_return *ret;
 
     order->returns =
@@ -184,9 +189,22 @@ static void close_return_items(struct order *order, const struct order_return *r
     }
 }
 
-static void apply_return_received(struct order *order, struct order_return *ret,
-                                  const struct order_return_changed *changed)
+void order_apply_return_approved(struct order *order, const struct order_event *event,
+                                 const struct order_event_meta *meta)
 {
+    struct order_return *ret = changed_return(order, &event->return_changed);
+
+    ret->status = ORDER_RETURN_APPROVED;
+    ret->approved_at = meta->time;
+}
+
+void order_apply_return_received(struct order *order, const struct order_event *event,
+                                 const struct order_event_meta *meta)
+{
+    const struct order_return_changed *changed = &event->return_changed;
+    struct order_return *ret = changed_return(order, changed);
+
+    (void)meta;
     OMS_ASSERT(changed->item_count == ret->item_count);
     close_return_items(order, ret);
     ret->value = 0;
@@ -204,32 +222,25 @@ static void apply_return_received(struct order *order, struct order_return *ret,
         OMS_ASSERT(order_line_returnable(line) >= 0 && line->settled_quantity <= line->priced_quantity);
         ret->value += item->value;
     }
+    ret->status = ORDER_RETURN_RECEIVED;
+    ret->received_at = changed->occurred_at;
 }
 
-void order_apply_return_changed(struct order *order, const struct order_event *event, int64_t at)
+void order_apply_return_closed(struct order *order, const struct order_event *event,
+                               const struct order_event_meta *meta)
 {
-    const struct order_return_changed *changed = &event->return_changed;
-    struct order_return *ret = return_at(order, changed->return_id);
+    struct order_return *ret = changed_return(order, &event->return_changed);
 
-    order_replace_if_present(order, &ret->decision_note, changed->note);
-    switch (event->type) {
-    case ORDER_EVENT_RETURN_APPROVED:
-        ret->status = ORDER_RETURN_APPROVED;
-        ret->approved_at = at;
-        break;
-    case ORDER_EVENT_RETURN_RECEIVED:
-        apply_return_received(order, ret, changed);
-        ret->status = ORDER_RETURN_RECEIVED;
-        ret->received_at = changed->occurred_at;
-        break;
-    case ORDER_EVENT_RETURN_CLOSED:
-        ret->status = ORDER_RETURN_CLOSED;
-        ret->closed_at = at;
-        break;
-    default:
-        close_return_items(order, ret);
-        ret->status =
-            event->type == ORDER_EVENT_RETURN_REJECTED ? ORDER_RETURN_REJECTED : ORDER_RETURN_CANCELLED;
-        ret->closed_at = at;
-    }
+    ret->status = ORDER_RETURN_CLOSED;
+    ret->closed_at = meta->time;
+}
+
+void order_apply_return_ended(struct order *order, const struct order_event *event,
+                              const struct order_event_meta *meta)
+{
+    struct order_return *ret = changed_return(order, &event->return_changed);
+
+    close_return_items(order, ret);
+    ret->status = event->type == ORDER_EVENT_RETURN_REJECTED ? ORDER_RETURN_REJECTED : ORDER_RETURN_CANCELLED;
+    ret->closed_at = meta->time;
 }

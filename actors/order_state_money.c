@@ -6,18 +6,13 @@
 #include "actors/order_fold.h"
 #include "runtime/base/limits.h"
 
-static struct order_return *return_at(struct order *order, uint32_t id)
+void order_apply_payment(struct order *order, const struct order_event *event,
+                         const struct order_event_meta *meta)
 {
-    struct order_return *ret = (struct order_return *)order_find_return(order, id);
-
-    OMS_ASSERT(ret);
-    return ret;
-}
-
-void order_apply_payment(struct order *order, const struct order_payment *payment)
-{
+    const struct order_payment *payment = &event->payment;
     struct order_payment *entry;
 
+    (void)meta;
     if (payment->id <= order->payment_count) {
         entry = &order->payments[payment->id - 1];
         OMS_ASSERT(entry->status == ORDER_PAYMENT_AUTHORIZED);
@@ -44,15 +39,18 @@ static void count_refund(struct order *order, const struct order_refund *refund,
     else if (refund->status == ORDER_REFUND_SUCCEEDED)
         order->refunded += sign * refund->amount;
     if (refund->return_id && refund->status != ORDER_REFUND_FAILED)
-        return_at(order, refund->return_id)->refunded += sign * refund->goods;
+        order_return_at(order, refund->return_id)->refunded += sign * refund->goods;
     OMS_ASSERT(order->refund_reserved >= 0 && order->refunded >= 0 &&
                order->refunded + order->refund_reserved <= order->paid);
 }
 
-void order_apply_refund(struct order *order, const struct order_refund *added)
+void order_apply_refund(struct order *order, const struct order_event *event,
+                        const struct order_event_meta *meta)
 {
+    const struct order_refund *added = &event->refund;
     struct order_refund *refund;
 
+    (void)meta;
     order->refunds =
         order_grow(order, order->refunds, order->refund_count, &order->refund_cap, sizeof(*order->refunds));
     OMS_ASSERT(added->id == order->refund_count + 1);
@@ -65,14 +63,16 @@ void order_apply_refund(struct order *order, const struct order_refund *added)
     count_refund(order, refund, 1);
 }
 
-void order_apply_refund_settled(struct order *order, const struct order_refund_settled *settled, int64_t at)
+void order_apply_refund_settled(struct order *order, const struct order_event *event,
+                                const struct order_event_meta *meta)
 {
+    const struct order_refund_settled *settled = &event->refund_settled;
     struct order_refund *refund = (struct order_refund *)order_find_refund(order, settled->refund);
 
     OMS_ASSERT(refund && refund->status == ORDER_REFUND_PENDING);
     count_refund(order, refund, -1);
     refund->status = settled->status;
-    refund->settled_at = at;
+    refund->settled_at = meta->time;
     order_replace_if_present(order, &refund->provider, settled->provider);
     order_replace_if_present(order, &refund->transaction_id, settled->transaction_id);
     count_refund(order, refund, 1);

@@ -12,9 +12,22 @@ static struct order_activity *activity_at(struct order *order, uint32_t index)
     return &order->activities[index];
 }
 
-static void apply_step_finished(struct order *order, const struct order_step_finished *finished,
-                                const struct order_event_meta *meta)
+/* ---- steps ---- */
+
+void order_apply_step_started(struct order *order, const struct order_event *event,
+                              const struct order_event_meta *meta)
 {
+    struct order_activity *activity = activity_at(order, event->step_started.activity);
+
+    activity->started_at = meta->time;
+    activity->due_at = event->step_started.due_at;
+    activity->due_left_ms = event->step_started.due_left_ms;
+}
+
+void order_apply_step_finished(struct order *order, const struct order_event *event,
+                               const struct order_event_meta *meta)
+{
+    const struct order_step_finished *finished = &event->step_finished;
     struct order_activity *activity = activity_at(order, finished->activity);
 
     activity->outcome = finished->outcome;
@@ -26,10 +39,38 @@ static void apply_step_finished(struct order *order, const struct order_step_fin
     order_replace_if_present(order, &activity->user_input, finished->user_input);
 }
 
-static void apply_steps_reset(struct order *order, uint32_t from)
+void order_apply_reviewer_assigned(struct order *order, const struct order_event *event,
+                                   const struct order_event_meta *meta)
 {
+    struct order_activity *activity = activity_at(order, event->reviewer.activity);
+
+    (void)meta;
+    order_replace(order, &activity->reviewer, event->reviewer.reviewer);
+    order_replace_if_present(order, &activity->comments, event->reviewer.comments);
+    if (activity->outcome == ORDER_OUTCOME_REJECTED) { /* a new reviewer opens the step again */
+        activity->outcome = ORDER_OUTCOME_WAITING;
+        activity->finished_at = 0;
+    }
+}
+
+void order_apply_step_overdue(struct order *order, const struct order_event *event,
+                              const struct order_event_meta *meta)
+{
+    struct order_activity *activity = activity_at(order, event->step_overdue.activity);
+
+    (void)meta;
+    activity->overdue = true;
+    activity->due_at = 0;
+    activity->due_left_ms = 0;
+}
+
+void order_apply_steps_reset(struct order *order, const struct order_event *event,
+                             const struct order_event_meta *meta)
+{
+    uint32_t from = event->steps_reset.activity;
     enum order_stage stage = activity_at(order, from)->stage;
 
+    (void)meta;
     for (size_t i = from; i < order->activity_count && order->activities[i].stage == stage; i++) {
         struct order_activity *activity = &order->activities[i];
 
@@ -41,6 +82,8 @@ static void apply_steps_reset(struct order *order, uint32_t from)
         activity->started_at = activity->due_at = activity->due_left_ms = activity->finished_at = 0;
     }
 }
+
+/* ---- holds ---- */
 
 static void pause_deadlines(struct order *order, int64_t at)
 {
@@ -66,9 +109,10 @@ static void resume_deadlines(struct order *order, int64_t at)
     }
 }
 
-void order_apply_hold_placed(struct order *order, const struct order_hold *placed,
+void order_apply_hold_placed(struct order *order, const struct order_event *event,
                              const struct order_event_meta *meta)
 {
+    const struct order_hold *placed = &event->hold;
     struct order_hold *hold;
 
     if (!order->hold_count)
@@ -84,9 +128,10 @@ void order_apply_hold_placed(struct order *order, const struct order_hold *place
     hold->placed_at = meta->time;
 }
 
-void order_apply_hold_released(struct order *order, const struct order_hold_released *released,
+void order_apply_hold_released(struct order *order, const struct order_event *event,
                                const struct order_event_meta *meta)
 {
+    const struct order_hold_released *released = &event->hold_released;
     const struct order_hold *found = order_find_hold(order, released->hold);
     struct order_hold hold;
     size_t at;
@@ -113,9 +158,12 @@ void order_apply_hold_released(struct order *order, const struct order_hold_rele
     order->released_holds[order->released_hold_count++] = hold;
 }
 
-void order_apply_note(struct order *order, const struct order_note *added,
+/* ---- notes ---- */
+
+void order_apply_note(struct order *order, const struct order_event *event,
                       const struct order_event_meta *meta)
 {
+    const struct order_note *added = &event->note;
     struct order_note *note;
 
     order->notes =
@@ -127,39 +175,4 @@ void order_apply_note(struct order *order, const struct order_note *added,
     note->text = order_keep(order, added->text);
     note->author = order_keep_actor(order, &added->author);
     note->created_at = meta->time;
-}
-
-void order_apply_activity_event(struct order *order, const struct order_event *event,
-                                const struct order_event_meta *meta)
-{
-    struct order_activity *activity;
-
-    switch (event->type) {
-    case ORDER_EVENT_STEP_STARTED:
-        activity = activity_at(order, event->step_started.activity);
-        activity->started_at = meta->time;
-        activity->due_at = event->step_started.due_at;
-        activity->due_left_ms = event->step_started.due_left_ms;
-        break;
-    case ORDER_EVENT_STEP_FINISHED:
-        apply_step_finished(order, &event->step_finished, meta);
-        break;
-    case ORDER_EVENT_REVIEWER_ASSIGNED:
-        activity = activity_at(order, event->reviewer.activity);
-        order_replace(order, &activity->reviewer, event->reviewer.reviewer);
-        order_replace_if_present(order, &activity->comments, event->reviewer.comments);
-        if (activity->outcome == ORDER_OUTCOME_REJECTED) { /* a new reviewer opens the step again */
-            activity->outcome = ORDER_OUTCOME_WAITING;
-            activity->finished_at = 0;
-        }
-        break;
-    case ORDER_EVENT_STEPS_RESET:
-        apply_steps_reset(order, event->steps_reset.activity);
-        break;
-    default:
-        activity = activity_at(order, event->step_overdue.activity);
-        activity->overdue = true;
-        activity->due_at = 0;
-        activity->due_left_ms = 0;
-    }
 }
