@@ -1,7 +1,6 @@
 /* The OrderFilter input, parsed and checked. See order_filter.h. */
 #include "actors/order_filter.h"
 
-#include "actors/ids.h"
 #include "actors/order_bits.h"
 #include "runtime/base/datetime.h"
 
@@ -83,7 +82,7 @@ static void modified_since(struct parse *p, struct order_filter *filter)
         return;
     if (ids_cursor_parse(value->text, &cursor) == OMS_OK) {
         filter->modified_is_cursor = cursor.commit != 0;
-        filter->modified_commit = cursor.commit;
+        filter->modified_cursor = cursor;
         return;
     }
     refusal_add(p->refusals, REFUSAL_INVALID, REFUSAL_FIELD("filter.modifiedSince"),

@@ -3,6 +3,7 @@
 #ifndef ORDER_FILTER_H
 #define ORDER_FILTER_H
 
+#include "actors/ids.h"
 #include "actors/order_list.h"
 
 #define ORDER_FILTER_VALUES_MAX 50 /* of one list */
@@ -24,14 +25,15 @@ struct order_filter {
     int on_hold, refund_due; /* −1: not asked */
     struct order_filter_range placed, created;
     int64_t modified_since; /* INT64_MIN: not asked */
-    /* modifiedSince as a cursor of the log: the reader looks its time up */
+    /* modifiedSince as a cursor of the log: the reader asks the order's timeline (order_behind.h) */
     bool modified_is_cursor;
-    uint64_t modified_commit;
+    struct ids_cursor modified_cursor;
 };
 
 /*
  * Everything asked for holds, of what this caller sees of the order: a filter must not tell a vendor what its
- * fields would not (payments, the customer's e-mail, other vendors' lines).
+ * fields would not (payments, the customer's e-mail, other vendors' lines). A cursor in modifiedSince is not
+ * looked at: that takes the store.
  */
 bool order_filter_matches(const struct order_filter *filter, const struct order *order,
                           const struct access *access, const struct access_order *on);

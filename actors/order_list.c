@@ -10,6 +10,7 @@
 
 #include "actors/ids.h"
 #include "actors/order.h"
+#include "actors/order_behind.h"
 #include "actors/order_codec.h"
 #include "actors/order_filter.h"
 #include "actors/order_history.h"
@@ -17,7 +18,6 @@
 #include "runtime/base/alloc.h"
 #include "runtime/base/limits.h"
 #include "storage/keys.h"
-#include "storage/unit.h"
 
 #define SCANS_MAX     (2 * ORDER_FILTER_VALUES_MAX)
 #define POSITION_SIZE 24 /* placedAt and id, as in the keys' ending */
@@ -36,7 +36,8 @@ struct walk {
     struct store_engine *engine;
     struct store_view *view;
     const struct order_list_query *query;
-    struct order_filter filter; /* a copy, with modifiedSince resolved */
+    struct order_filter filter; /* a copy */
+    struct order_behind behind; /* of the filter's cursor */
     struct scan scans[SCANS_MAX];
     size_t scan_count;
     bool reverse; /* keys descending */
@@ -248,30 +249,12 @@ static struct order *walk_load(struct walk *walk, const struct position *at, str
     struct order_context context = {.principal = &(struct principal){.kind = PRINCIPAL_USER},
                                     .access = walk->query->access};
     if (status == OMS_OK && order_access(order, &context, PERMISSION_GET_ORDER, on) &&
-        order_filter_matches(&walk->filter, order, walk->query->access, on))
+        order_filter_matches(&walk->filter, order, walk->query->access, on) &&
+        (!walk->filter.modified_is_cursor ||
+         order_is_behind(&walk->behind, at->bytes + 8, order->version, &walk->status)))
         return order;
     order_destroy(order);
     return NULL;
-}
-
-/* A cursor of the log as a time: what changed at or after it. */
-static void resolve_modified(struct walk *walk)
-{
-    struct oms_arena arena;
-    struct store_record record;
-    if (!walk->filter.modified_is_cursor)
-        return;
-    oms_arena_init(&arena, 4096, OMS_REQUEST_ARENA_BYTES_MAX);
-    uint16_t partition = store_partition_of(walk->query->tenant);
-    oms_buf_reset(&walk->bytes);
-    if (walk->engine->ops->view_log_get(walk->view, partition, walk->filter.modified_commit, &walk->bytes) ==
-            OMS_OK &&
-        store_record_decode(partition, walk->filter.modified_commit, oms_buf_str(&walk->bytes), &arena,
-                            &record) == OMS_OK)
-        walk->filter.modified_since = record.time_ms;
-    walk->filter.modified_is_cursor = false;
-    walk->filter.modified_commit = 0;
-    oms_arena_fini(&arena);
 }
 
 /* ---- cursors ---- */
@@ -316,7 +299,7 @@ static enum oms_status walk_open(struct walk *walk, struct store_engine *engine,
     oms_buf_init(&walk->bytes, ORDER_ARENA_MAX);
     if (oms_str_present(query->cursor) && cursor_read(query, &after) != OMS_OK)
         return OMS_INVALID;
-    resolve_modified(walk);
+    order_behind_init(&walk->behind, engine, view, query->tenant, walk->filter.modified_cursor);
     if (access_may(query->access, PERMISSION_GET_ORDER))
         choose(walk, oms_str_present(query->cursor) ? &after : NULL);
     return walk->status;
@@ -326,6 +309,7 @@ static void walk_close(struct walk *walk)
 {
     for (size_t i = 0; i < walk->scan_count; i++)
         walk->engine->ops->iter_close(walk->scans[i].iter);
+    order_behind_fini(&walk->behind);
     oms_buf_fini(&walk->bytes);
 }
 
