@@ -3,6 +3,7 @@
 
 #include "actors/order_bits.h"
 #include "runtime/base/datetime.h"
+#include "runtime/base/limits.h"
 
 /* ---- parsing ---- */
 
@@ -117,6 +118,22 @@ enum oms_status order_filter_parse(const struct oms_value *input, struct oms_are
     if (arena->exhausted)
         return OMS_LIMIT;
     return refusals->count == before ? OMS_OK : OMS_INVALID;
+}
+
+const struct order_filter *order_filter_of_reference(struct oms_str reference, struct oms_arena *arena)
+{
+    struct order_filter *filter = OMS_ARENA_NEW(arena, struct order_filter);
+    struct oms_str *item = OMS_ARENA_NEW(arena, struct oms_str);
+    const struct order_filter *open;
+    struct refusal_list refusals;
+
+    refusal_list_init(&refusals, arena);
+    if (!filter || !item || order_filter_parse(NULL, arena, &open, &refusals) != OMS_OK)
+        return NULL;
+    *filter = *open;
+    *item = reference;
+    filter->references = (struct order_filter_texts){.items = item, .count = 1};
+    return filter;
 }
 
 /* ---- matching ---- */

@@ -410,27 +410,3 @@ enum oms_status order_list_count(struct store_engine *engine, struct store_view 
     oms_free(walk);
     return status;
 }
-
-enum oms_status order_list_by_reference(struct store_engine *engine, struct store_view *view, uint32_t tenant,
-                                        struct oms_str reference, unsigned char (*ids)[16], size_t max,
-                                        size_t *count)
-{
-    unsigned char lower[ORDER_TERM_KEY_MAX], upper[ORDER_TERM_KEY_MAX];
-    size_t len = order_term_prefix(tenant, ORDER_INDEX_REFERENCE, reference, lower);
-    struct oms_str key, value;
-    enum oms_status status = OMS_OK;
-    memcpy(upper, lower, len);
-    memset(upper + len, 0xff, 24);
-    *count = 0;
-    struct store_iter *iter =
-        engine->ops->iter_open(view, STORE_TERMS, oms_str_make(lower, len), oms_str_make(upper, len + 24));
-    engine->ops->iter_seek_last(iter, OMS_STR_NONE);
-    while (*count < max && engine->ops->iter_item(iter, &key, &value, &status)) {
-        int64_t instant;
-        if (order_term_read(key, &instant, ids[*count]))
-            (*count)++;
-        engine->ops->iter_prev(iter);
-    }
-    engine->ops->iter_close(iter);
-    return status;
-}

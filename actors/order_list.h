@@ -21,6 +21,9 @@ OMS_MUST_USE enum oms_status order_filter_parse(const struct oms_value *input, s
                                                 const struct order_filter **out,
                                                 struct refusal_list *refusals);
 
+/* Orders with a shipment of this tracking reference, of those that the caller sees. NULL: no room. */
+const struct order_filter *order_filter_of_reference(struct oms_str reference, struct oms_arena *arena);
+
 struct order_list_query {
     uint32_t tenant;
     const struct access *access; /* scopes of get_order narrow the list, and choose the driving index */
@@ -62,11 +65,5 @@ struct order_count {
 /* Counts matches up to OMS_COUNT_MAX. */
 OMS_MUST_USE enum oms_status order_list_count(struct store_engine *engine, struct store_view *view,
                                               const struct order_list_query *query, struct order_count *out);
-
-/* The orders that carry a tracking reference (newest first), at most `max`; for order(by:
- * {trackingReference}). */
-OMS_MUST_USE enum oms_status order_list_by_reference(struct store_engine *engine, struct store_view *view,
-                                                     uint32_t tenant, struct oms_str reference,
-                                                     unsigned char (*ids)[16], size_t max, size_t *count);
 
 #endif

@@ -83,7 +83,6 @@ struct api_task {
     unsigned char id[16];
     uint32_t at_version;
     int64_t at_ms;
-    struct oms_str text; /* a tracking reference */
     struct order_list_query list;
     const struct order_event_filter *events;
     struct ids_cursor_place {

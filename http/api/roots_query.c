@@ -97,51 +97,6 @@ static void start_get_order(struct api_task *task)
         fetch(task);
 }
 
-static void run_by_reference(struct api_task *task)
-{
-    unsigned char ids[16][16];
-    size_t count;
-    struct api_order *order = NULL;
-    enum oms_status status =
-        order_list_by_reference(task->scene.engine, task->scene.view, task->tenant->number, task->text, ids,
-                                OMS_COUNT_OF(ids), &count);
-    for (size_t i = 0; status == OMS_OK && i < count && !order; i++) {
-        status = api_pages_load(&task->scene, ids[i], &order);
-        if (order && !order_find_tracking(order->order, task->text))
-            order = NULL; /* a term may be cut: the state decides */
-    }
-    if (status != OMS_OK)
-        pool_failed(task, status);
-    else
-        api_task_execute(task, order);
-}
-
-static void start_order(struct api_task *task)
-{
-    const struct oms_value *by = arg(task, "by");
-    const struct oms_value *id = oms_value_get_set(by, "orderId");
-    const struct oms_value *external = oms_value_get_set(by, "externalRef");
-    const struct oms_value *reference = oms_value_get_set(by, "trackingReference");
-    if (!api_task_tenant(task, text_arg(task, "tenantId")))
-        return;
-    if (id) {
-        if (ids_order_parse(id->text, task->id) != OMS_OK)
-            finish_null(task);
-        else
-            fetch(task);
-    } else if (external) {
-        const struct oms_value *source = oms_value_get_set(external, "source");
-        const struct oms_value *ref = oms_value_get_set(external, "ref");
-        ids_order_from_reference(actors_id_key(task->request->as->api->config.system), task->tenant->number,
-                                 source ? source->text : OMS_STR("api"), ref->text, task->id);
-        fetch(task);
-    } else {
-        task->text = reference->text;
-        task->run = run_by_reference;
-        api_task_read(task);
-    }
-}
-
 /* ---- lists ---- */
 
 static bool parse_filter(struct api_task *task)
@@ -184,6 +139,73 @@ static bool begin_walk(struct api_task *task)
         return true;
     api_task_fault(task, "LIMIT_EXCEEDED", API_TOO_MANY_ROWS);
     return false;
+}
+
+/*
+ * The newest order with a shipment of the reference that this caller sees: the same walk, scope and bound as
+ * a list filtered by it, so that others' orders neither answer nor hide the caller's own.
+ */
+static void run_by_reference(struct api_task *task)
+{
+    struct order_page page;
+    task->list.access = task->scene.access;
+    if (!begin_walk(task))
+        return;
+    enum oms_status status =
+        order_list_run(task->scene.engine, task->scene.view, &task->list, &task->call.arena, &page);
+    if (status == OMS_OK) {
+        (void)api_scene_charge(&task->scene, page.examined);
+        if (task->field->needs & API_NEEDS_NOTES)
+            status = add_notes(task, &page);
+    }
+    if (status == OMS_OK && !page.count && page.has_next) {
+        order_page_fini(&page);
+        api_task_fault(task, "LIMIT_EXCEEDED",
+                       "Too many orders carry this tracking reference to find yours among them");
+        return;
+    }
+    struct api_order_page *value = status == OMS_OK ? api_pages_orders(&task->scene, &page) : NULL;
+    if (!value)
+        pool_failed(task, status == OMS_OK ? OMS_LIMIT : status);
+    else
+        api_task_execute(task, value->count ? &value->edges[0].order : NULL);
+}
+
+static void start_by_reference(struct api_task *task, struct oms_str reference)
+{
+    task->list.tenant = task->tenant->number;
+    task->list.descending = true;
+    task->list.limit = 1;
+    task->list.filter = order_filter_of_reference(reference, &task->call.arena);
+    task->run = run_by_reference;
+    if (task->list.filter)
+        api_task_read(task);
+    else
+        api_task_fail(task, "INTERNAL", "The answer is too large");
+}
+
+static void start_order(struct api_task *task)
+{
+    const struct oms_value *by = arg(task, "by");
+    const struct oms_value *id = oms_value_get_set(by, "orderId");
+    const struct oms_value *external = oms_value_get_set(by, "externalRef");
+    const struct oms_value *reference = oms_value_get_set(by, "trackingReference");
+    if (!api_task_tenant(task, text_arg(task, "tenantId")))
+        return;
+    if (id) {
+        if (ids_order_parse(id->text, task->id) != OMS_OK)
+            finish_null(task);
+        else
+            fetch(task);
+    } else if (external) {
+        const struct oms_value *source = oms_value_get_set(external, "source");
+        const struct oms_value *ref = oms_value_get_set(external, "ref");
+        ids_order_from_reference(actors_id_key(task->request->as->api->config.system), task->tenant->number,
+                                 source ? source->text : OMS_STR("api"), ref->text, task->id);
+        fetch(task);
+    } else {
+        start_by_reference(task, reference->text);
+    }
 }
 
 static void run_orders(struct api_task *task)

@@ -181,6 +181,23 @@ test('a filter tells a vendor no more than the fields do', async () => {
   assert.equal(await events(potter, 'vendorIds: ["potter"]'), true);
 });
 
+test('an order by its tracking reference: the newest that the caller sees, whoever else has the reference', async () => {
+  const shipment = (lineItemId) => ({ shipmentItems: [{ lineItemId, quantity: 1 }], trackingReference: 'SHARED' });
+  const mine = await staff.does('createOrder', basket({ customerDetails: person('carol'), placedAt: '2026-01-01T00:00:00Z', notes: [{ text: 'for you', visibleToCustomer: true }] }));
+  await staff.does('addShipment', { orderId: mine.orderId, ...shipment(2) });
+  let newest;
+  for (let i = 0; i < 20; i++) {
+    newest = await staff.does('createOrder', basket({ customerDetails: person('dora'), placedAt: `2026-01-02T00:00:${10 + i}Z` }));
+    await staff.does('addShipment', { orderId: newest.orderId, ...shipment(1) });
+  }
+  const by = async (who, select = 'orderId') => (await who.query(`{ order(by: { trackingReference: "SHARED" }) { ${select} } }`)).order;
+  assert.equal((await by(staff)).orderId, newest.orderId);
+  assert.deepEqual(await by(carol, 'orderId notes { text }'), { orderId: mine.orderId, notes: [{ text: 'for you' }] });
+  assert.equal(await by(mallory), null);
+  // Line 1 is another vendor's: its shipment's reference is none of the potter's, whose own is in the first order.
+  assert.equal((await by(potter)).orderId, mine.orderId);
+});
+
 test('why an order is held and who reviews it stays with staff', async () => {
   const { orderId } = await staff.does('createOrder', basket({ customerDetails: person('carol') }));
   await staff.does('placeHold', { orderId, reason: 'chargeback suspected', blocks: ['markAsShipped'] });
