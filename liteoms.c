@@ -21,7 +21,8 @@
 #include "storage/scratch.h"
 #include "storage/store.h"
 
-/* Read by jemalloc where it is linked: memory that was freed goes back to the system also when nobody allocates. */
+/* Read by jemalloc where it is linked: memory that was freed goes back to the system also when nobody
+ * allocates. */
 extern const char *malloc_conf;
 const char *malloc_conf = "background_thread:true";
 
@@ -266,7 +267,7 @@ static int command_token(int argc, char **argv)
                                             {"data", required_argument, NULL, 'D'},
                                             {"help", no_argument, NULL, 'h'},
                                             {NULL, 0, NULL, 0}};
-    struct oms_str roles[PRINCIPAL_ROLES_MAX];
+    struct oms_str roles[OMS_PRINCIPAL_ROLES_MAX];
     struct http_dev_token token = {.roles = roles, .now_ms = wall_ms(), .ttl_s = 3600};
     const char *data = DATA_DEFAULT;
     int option;

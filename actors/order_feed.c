@@ -14,8 +14,6 @@
 #include "runtime/base/limits.h"
 #include "runtime/base/wire.h"
 
-#define FEED_FOLDS 64
-
 struct order_event_filter {
     uint64_t types;    /* bits of enum order_event_type; 0: all */
     uint64_t commands; /* bits of enum order_command_type; 0: all */
@@ -111,7 +109,7 @@ struct feed {
     struct store_view *view;
     const struct access *access;
     const struct order_event_filter *filter;
-    struct feed_fold folds[FEED_FOLDS];
+    struct feed_fold folds[OMS_FEED_FOLDS_MAX];
     uint64_t clock;
     uint64_t
         folded; /* units of folds made anew: they count as examined, or many orders in turn cost a square */
@@ -123,7 +121,7 @@ static enum oms_status fold_at(struct feed *feed, const struct store_record *rec
 {
     struct feed_fold *slot = &feed->folds[0];
     feed->clock++;
-    for (size_t i = 0; i < FEED_FOLDS; i++) {
+    for (size_t i = 0; i < OMS_FEED_FOLDS_MAX; i++) {
         struct feed_fold *fold = &feed->folds[i];
         if (fold->order && memcmp(fold->id, record->actor.key, 16) == 0) {
             fold->used = feed->clock;
@@ -254,7 +252,7 @@ enum oms_status order_history_feed(struct store_engine *engine, struct store_vie
     }
     engine->ops->iter_close(iter);
     page->examined += feed.folded;
-    for (size_t i = 0; i < FEED_FOLDS; i++)
+    for (size_t i = 0; i < OMS_FEED_FOLDS_MAX; i++)
         order_destroy(feed.folds[i].order);
     oms_arena_fini(&scratch);
     return status;

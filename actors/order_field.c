@@ -223,10 +223,10 @@ bool order_field_amount(struct order_work *work, const char *prefix, const char 
 
 bool order_field_quantity(struct order_work *work, const char *prefix, const char *name, int64_t value)
 {
-    if (value >= 1 && value <= ORDER_QUANTITY_MAX)
+    if (value >= 1 && value <= OMS_ORDER_QUANTITY_MAX)
         return true;
     return refusal_add(work->refusals, REFUSAL_INVALID, order_path(work, prefix, name),
-                       "%s must be a whole number from 1 to %d", name, (int)ORDER_QUANTITY_MAX);
+                       "%s must be a whole number from 1 to %d", name, (int)OMS_ORDER_QUANTITY_MAX);
 }
 
 bool order_field_occurred(struct order_work *work, int64_t value, int64_t *out)

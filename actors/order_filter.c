@@ -18,9 +18,9 @@ static const struct oms_value *list_of(struct parse *p, const char *name)
     const struct oms_value *list = p->input ? oms_value_get_set(p->input, name) : NULL;
     if (!list)
         return NULL;
-    if (list->kind != OMS_VALUE_LIST || list->list.count > ORDER_FILTER_VALUES_MAX) {
+    if (list->kind != OMS_VALUE_LIST || list->list.count > OMS_FILTER_VALUES_MAX) {
         refusal_add(p->refusals, REFUSAL_INVALID, refusal_field(p->refusals, "filter.%s", name),
-                    "A list of at most %d values is accepted", ORDER_FILTER_VALUES_MAX);
+                    "A list of at most %d values is accepted", OMS_FILTER_VALUES_MAX);
         return NULL;
     }
     return list;

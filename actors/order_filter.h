@@ -6,8 +6,6 @@
 #include "actors/ids.h"
 #include "actors/order_list.h"
 
-#define ORDER_FILTER_VALUES_MAX 50 /* of one list */
-
 /* A list of texts; count 0: not asked. */
 struct order_filter_texts {
     const struct oms_str *items;

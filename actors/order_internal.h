@@ -14,8 +14,6 @@
 
 struct workflow_step;
 
-#define ORDER_QUANTITY_MAX INT32_MAX /* of one line; what GraphQL's Int carries */
-
 struct order_work {
     const struct order *order;
     const struct order_command *command; /* NULL: asked by order_available_actions */

@@ -19,7 +19,7 @@
 #include "runtime/base/limits.h"
 #include "storage/keys.h"
 
-#define SCANS_MAX     (2 * ORDER_FILTER_VALUES_MAX)
+#define SCANS_MAX     (2 * OMS_FILTER_VALUES_MAX)
 #define POSITION_SIZE 24 /* placedAt and id, as in the keys' ending */
 
 struct position {

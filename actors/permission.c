@@ -53,7 +53,7 @@ static bool rows_reserve(struct permission_rows *rows)
 
     if (rows->count < rows->cap)
         return true;
-    if (rows->count >= PERMISSION_RULES_MAX)
+    if (rows->count >= OMS_PERMISSION_RULES_MAX)
         return false;
     items = oms_arena_calloc(rows->arena, cap, sizeof *items);
     if (!items)

@@ -96,8 +96,6 @@ struct permission_rule {
     uint64_t permissions; /* PERMISSION_BIT set */
 };
 
-#define PERMISSION_RULES_MAX 65536 /* of a tenant, rolemap and authorizations each */
-
 /* Immutable after permission_table_build; rules are sorted by holder, one per (holder, scope). */
 struct permission_table {
     const struct permission_rule *roles;
@@ -118,8 +116,8 @@ struct permission_rows {
 };
 
 void permission_rows_init(struct permission_rows *rows, struct oms_arena *arena);
-/* OMS_LIMIT over PERMISSION_RULES_MAX or with an exhausted arena; OMS_INVALID for an empty holder or scope
- * value. */
+/* OMS_LIMIT over OMS_PERMISSION_RULES_MAX or with an exhausted arena; OMS_INVALID for an empty holder or
+ * scope value. */
 OMS_MUST_USE enum oms_status permission_rows_add(struct permission_rows *rows, struct oms_str holder,
                                                  uint64_t permissions, struct permission_scope scope);
 /* Merges rows of equal holder and scope and sorts them; `rows` must not change afterwards. */

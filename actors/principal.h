@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "runtime/base/limits.h"
 #include "runtime/base/str.h"
 
 /* Numbers are stored in events: new kinds go to the end. */
@@ -23,8 +24,6 @@ enum principal_kind {
     PRINCIPAL_SYSTEM,
     PRINCIPAL_KIND_COUNT
 };
-
-#define PRINCIPAL_ROLES_MAX 32
 
 struct principal {
     enum principal_kind kind;

@@ -6,6 +6,7 @@
 
 #include "runtime/base/arena.h"
 #include "runtime/base/assert.h"
+#include "runtime/base/limits.h"
 
 static const char *const code_names[REFUSAL_CODE_COUNT] = {
     [REFUSAL_NONE] = "NONE",
@@ -84,7 +85,7 @@ bool refusal_add(struct refusal_list *list, enum refusal_code code, struct oms_s
     va_list args;
 
     OMS_ASSERT(code > REFUSAL_NONE && code < REFUSAL_CODE_COUNT);
-    if (list->count >= REFUSALS_MAX || !grow(list))
+    if (list->count >= OMS_REFUSALS_MAX || !grow(list))
         return false;
     refusal = &list->items[list->count++];
     refusal->code = code;

@@ -53,8 +53,6 @@ struct refusal {
     struct oms_str message; /* a sentence for a person, UTF-8, with a full stop left out */
 };
 
-#define REFUSALS_MAX 64 /* of one command; more are dropped, since the first ones say enough */
-
 #define REFUSALS_INLINE 4
 
 /*
@@ -80,7 +78,7 @@ static inline void refusal_list_init(struct refusal_list *list, struct oms_arena
 /*
  * Appends a refusal. `field` is borrowed and must live as long as the arena (a literal, or refusal_field's
  * result); the message is formatted into the arena (an exhausted one leaves a static sentence). Over
- * REFUSALS_MAX, or without memory for more than the inline ones, it is dropped. Returns false, so that a
+ * OMS_REFUSALS_MAX, or without memory for more than the inline ones, it is dropped. Returns false, so that a
  * check can end in one statement.
  */
 bool refusal_add(struct refusal_list *list, enum refusal_code code, struct oms_str field, const char *format,

@@ -20,7 +20,7 @@ static struct tenant_version *create(void)
 {
     struct tenant_version *tenant = oms_calloc(1, sizeof *tenant);
 
-    oms_arena_init(&tenant->arena, 4096, TENANT_ARENA_MAX);
+    oms_arena_init(&tenant->arena, 4096, OMS_TENANT_ARENA_BYTES_MAX);
     tenant->holds = 1;
     tenant->version = 1;
     tenant->status = TENANT_ACTIVE;
@@ -62,7 +62,7 @@ const char *tenant_status_name(enum tenant_status status)
 
 bool tenant_name_valid(struct oms_str name)
 {
-    if (name.len == 0 || name.len > TENANT_NAME_BYTES_MAX)
+    if (name.len == 0 || name.len > OMS_TENANT_NAME_BYTES_MAX)
         return false;
     for (size_t i = 0; i < name.len; i++) {
         char c = name.data[i];
@@ -83,7 +83,7 @@ static bool grants_bounded(const struct permission_rule *rules, size_t count)
 
     for (size_t i = 0; i < count; i++) {
         run = i && oms_str_eq(rules[i].holder, rules[i - 1].holder) ? run + 1 : 1;
-        if (run > TENANT_GRANTS_MAX)
+        if (run > OMS_TENANT_GRANTS_MAX)
             return false;
     }
     return true;
@@ -103,7 +103,7 @@ static enum oms_status parse_name(struct tenant_version *tenant, const struct om
         return oms_error_set(
             error, OMS_INVALID,
             "name must have 1 to %d characters of a-z, 0-9, '-', '_' and '.', the first a letter or digit",
-            TENANT_NAME_BYTES_MAX);
+            OMS_TENANT_NAME_BYTES_MAX);
     tenant->name = oms_str_copy(&tenant->arena, value->text);
     return OMS_OK;
 }
@@ -157,9 +157,9 @@ static enum oms_status parse_origins(struct tenant_version *tenant, const struct
 {
     struct oms_str *origins;
 
-    if (value->kind != OMS_VALUE_LIST || value->list.count > TENANT_ORIGINS_MAX)
+    if (value->kind != OMS_VALUE_LIST || value->list.count > OMS_TENANT_ORIGINS_MAX)
         return oms_error_set(error, OMS_INVALID, "cors_origins must be a list of at most %d origins",
-                             TENANT_ORIGINS_MAX);
+                             OMS_TENANT_ORIGINS_MAX);
     origins = oms_arena_calloc(&tenant->arena, value->list.count + 1, sizeof *origins);
     if (!origins)
         return too_large(error);
@@ -237,7 +237,7 @@ static enum oms_status parse_permissions(struct tenant_version *tenant, const st
     permission_table_build(&roles, &users, &tenant->permissions);
     if (!grants_bounded(tenant->permissions.roles, tenant->permissions.role_count) ||
         !grants_bounded(tenant->permissions.users, tenant->permissions.user_count))
-        return oms_error_set(error, OMS_LIMIT, "a role or user has at most %d scopes", TENANT_GRANTS_MAX);
+        return oms_error_set(error, OMS_LIMIT, "a role or user has at most %d scopes", OMS_TENANT_GRANTS_MAX);
     return OMS_OK;
 }
 
@@ -366,7 +366,7 @@ enum oms_status tenant_version_follow(struct tenant_version *wanted, const struc
     size_t count = before->workflow_count + (same ? 0 : 1);
     struct workflow *workflows;
 
-    if (count > TENANT_WORKFLOWS_MAX)
+    if (count > OMS_TENANT_WORKFLOWS_MAX)
         return OMS_LIMIT;
     workflows = oms_arena_calloc(&wanted->arena, count, sizeof *workflows);
     if (!workflows)
@@ -460,8 +460,8 @@ bool tenant_version_same(const struct tenant_version *a, const struct tenant_ver
     struct oms_buf left, right;
     bool same;
 
-    oms_buf_init(&left, TENANT_STATE_BYTES_MAX);
-    oms_buf_init(&right, TENANT_STATE_BYTES_MAX);
+    oms_buf_init(&left, OMS_TENANT_STATE_BYTES_MAX);
+    oms_buf_init(&right, OMS_TENANT_STATE_BYTES_MAX);
     put_body(a, &left);
     put_body(b, &right);
     same = !left.overflow && !right.overflow && oms_str_eq(oms_buf_str(&left), oms_buf_str(&right));
@@ -599,7 +599,8 @@ static enum oms_status read_tenant(struct tenant_version *tenant, struct oms_str
         workflows += wire.field == TENANT_WORKFLOW;
         origins += wire.field == TENANT_ORIGIN;
     }
-    if (wire.corrupt || !workflows || workflows > TENANT_WORKFLOWS_MAX || origins > TENANT_ORIGINS_MAX)
+    if (wire.corrupt || !workflows || workflows > OMS_TENANT_WORKFLOWS_MAX ||
+        origins > OMS_TENANT_ORIGINS_MAX)
         return OMS_CORRUPT;
     permission_rows_init(&reading.roles, &tenant->arena);
     permission_rows_init(&reading.users, &tenant->arena);
@@ -628,7 +629,7 @@ enum oms_status tenant_version_decode(struct oms_str bytes, struct tenant_versio
     enum oms_status status;
 
     *out = NULL;
-    if (bytes.len > TENANT_STATE_BYTES_MAX)
+    if (bytes.len > OMS_TENANT_STATE_BYTES_MAX)
         return OMS_LIMIT;
     tenant = create();
     status = read_tenant(tenant, bytes);

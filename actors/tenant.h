@@ -11,13 +11,6 @@
 #include "actors/permission.h"
 #include "actors/workflow.h"
 
-#define TENANT_NAME_BYTES_MAX  64
-#define TENANT_ORIGINS_MAX     256
-#define TENANT_WORKFLOWS_MAX   4096 /* versions kept: all that live orders may have pinned */
-#define TENANT_GRANTS_MAX      256  /* scopes of one role, or of one user */
-#define TENANT_ARENA_MAX       (64u << 20)
-#define TENANT_STATE_BYTES_MAX (32u << 20)
-
 /* Numbers are stored. */
 enum tenant_status { TENANT_ACTIVE = 1, TENANT_SUSPENDED = 2, TENANT_REMOVED = 3 };
 
@@ -66,7 +59,7 @@ OMS_MUST_USE enum oms_status tenant_parse(const struct oms_value *config, struct
                                           struct oms_error *error);
 /* A tenant with all defaults. `name` must be valid. */
 struct tenant_version *tenant_create_default(struct oms_str name);
-/* 1 … TENANT_NAME_BYTES_MAX of a–z, 0–9, '-', '_' and '.', beginning with a letter or digit. */
+/* 1 … OMS_TENANT_NAME_BYTES_MAX of a–z, 0–9, '-', '_' and '.', beginning with a letter or digit. */
 bool tenant_name_valid(struct oms_str name);
 
 /*

@@ -150,7 +150,7 @@ enum oms_status workflow_duration_parse(struct oms_str text, int64_t *out_ms)
         if (c >= '0' && c <= '9') {
             digits = true;
             number = number * 10 + (c - '0');
-            if (number > WORKFLOW_DUE_MAX_MS / 1000)
+            if (number > OMS_WORKFLOW_DUE_MAX_MS / 1000)
                 return OMS_LIMIT;
         } else if (c == 'T' && !time && !digits && i + 1 < text.len) {
             time = true;
@@ -166,7 +166,7 @@ enum oms_status workflow_duration_parse(struct oms_str text, int64_t *out_ms)
             digits = false;
             any = true;
         }
-        if (total > WORKFLOW_DUE_MAX_MS)
+        if (total > OMS_WORKFLOW_DUE_MAX_MS)
             return OMS_LIMIT;
     }
     if (digits || !any)
@@ -543,8 +543,9 @@ static enum oms_status take_steps(struct build *build, const struct oms_value *l
 
     if (list->kind != OMS_VALUE_LIST)
         return oms_error_set(build->error, OMS_INVALID, "steps must be a list");
-    if (list->list.count > WORKFLOW_STEPS_MAX)
-        return oms_error_set(build->error, OMS_LIMIT, "a workflow has at most %d steps", WORKFLOW_STEPS_MAX);
+    if (list->list.count > OMS_WORKFLOW_STEPS_MAX)
+        return oms_error_set(build->error, OMS_LIMIT, "a workflow has at most %d steps",
+                             OMS_WORKFLOW_STEPS_MAX);
     steps = oms_arena_calloc(build->arena, list->list.count + 1, sizeof *steps);
     if (!steps)
         return oms_error_set(build->error, OMS_LIMIT, "the workflow is too large");

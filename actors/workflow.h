@@ -16,8 +16,6 @@
 struct oms_value;
 struct oms_buf;
 
-#define WORKFLOW_STEPS_MAX    64
-#define WORKFLOW_DUE_MAX_MS   (366ll * 24 * 3600 * 1000)
 #define WORKFLOW_PERCENT_UNIT 10000 /* restocking_fee_percent: 12.5 % is 125000; 100 % is 1000000 */
 
 /* What bounds returns, refunds and completion. A step's own conditions are laid over the defaults field by

@@ -238,7 +238,7 @@ static void make_tenant(struct bench *bench)
 {
     struct tenant_job job = {.start = {.on_return = tenant_start}};
     struct tenant_version *version = tenant_create_default(OMS_STR(TENANT));
-    oms_buf_init(&job.config, TENANT_STATE_BYTES_MAX);
+    oms_buf_init(&job.config, OMS_TENANT_STATE_BYTES_MAX);
     tenant_version_encode(version, &job.config);
     tenant_call_init(&job.call);
     job.call.config = oms_buf_str(&job.config);

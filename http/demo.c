@@ -79,7 +79,7 @@ static enum oms_status put_tenant(struct rt_host *host, const struct tenant_vers
     struct latch latch;
     latch_init(&latch, 1);
     job.latch = &latch;
-    oms_buf_init(&job.config, TENANT_STATE_BYTES_MAX);
+    oms_buf_init(&job.config, OMS_TENANT_STATE_BYTES_MAX);
     tenant_version_encode(version, &job.config);
     tenant_call_init(&job.call);
     job.call.config = oms_buf_str(&job.config);

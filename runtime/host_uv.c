@@ -15,6 +15,7 @@
 
 #include "runtime/base/alloc.h"
 #include "runtime/base/assert.h"
+#include "runtime/base/limits.h"
 #include "runtime/base/log.h"
 #include "runtime/base/prng.h"
 #include "runtime/host_internal.h"
@@ -54,7 +55,7 @@ struct uv_shard {
     uint64_t quiet_since_ns; /* 0: not spinning */
     uint64_t asleep_since_ns;
     uint64_t end_by_ns;
-    struct uv_stop_hook hooks[RT_HOST_UV_STOP_HOOKS_MAX];
+    struct uv_stop_hook hooks[OMS_STOP_HOOKS_MAX];
     unsigned hook_count;
 };
 
@@ -243,7 +244,7 @@ static enum spin spin(struct uv_shard *shard, bool did_work, uint64_t slice_end_
 static void begin_end(struct uv_shard *shard)
 {
     shard->ending = true;
-    shard->end_by_ns = clock_ns(CLOCK_MONOTONIC) + UINT64_C(1000000) * RT_HOST_UV_STOP_MS;
+    shard->end_by_ns = clock_ns(CLOCK_MONOTONIC) + UINT64_C(1000000) * OMS_STOP_MS_MAX;
     uv_unref((uv_handle_t *)&shard->async);
     uv_unref((uv_handle_t *)&shard->prepare);
     uv_unref((uv_handle_t *)&shard->check);
@@ -482,8 +483,8 @@ enum oms_status rt_host_uv_create(const struct rt_host_uv_config *config, struct
     *out = NULL;
     if (config->shards < 1 || config->shards > OMS_SHARDS_MAX)
         return oms_error_set(error, OMS_INVALID, "shards must be 1 to %d", OMS_SHARDS_MAX);
-    if (config->read_threads > RT_POOL_THREADS_MAX || config->slow_threads > RT_POOL_THREADS_MAX)
-        return oms_error_set(error, OMS_INVALID, "a pool has at most %d threads", RT_POOL_THREADS_MAX);
+    if (config->read_threads > OMS_POOL_THREADS_MAX || config->slow_threads > OMS_POOL_THREADS_MAX)
+        return oms_error_set(error, OMS_INVALID, "a pool has at most %d threads", OMS_POOL_THREADS_MAX);
 
     struct uv_host *host = oms_calloc(1, sizeof *host);
     host->base.ops = &uv_host_ops;
@@ -515,6 +516,6 @@ void rt_host_uv_on_stop(struct rt_host *host, unsigned shard, void (*close_handl
 {
     OMS_ASSERT(host->ops == &uv_host_ops && shard < host->shard_count);
     struct uv_shard *uv_shard = host_of(host)->uv_shards[shard];
-    OMS_ASSERT(uv_shard->hook_count < RT_HOST_UV_STOP_HOOKS_MAX && !uv_shard->ending);
+    OMS_ASSERT(uv_shard->hook_count < OMS_STOP_HOOKS_MAX && !uv_shard->ending);
     uv_shard->hooks[uv_shard->hook_count++] = (struct uv_stop_hook){close_handles, arg};
 }

@@ -15,16 +15,15 @@ struct rt_host_uv_config {
 
 OMS_MUST_USE enum oms_status rt_host_uv_create(const struct rt_host_uv_config *config, struct rt_host **out,
                                                struct oms_error *error);
-/* The shard's loop, for the server that shares it. Handles may be added before start, or on the shard's thread. */
+/* The shard's loop, for the server that shares it. Handles may be added before start, or on the shard's
+ * thread. */
 struct uv_loop_s *rt_host_uv_loop(struct rt_host *host, unsigned shard);
 /*
- * Registers what closes the caller's own handles on a shard's loop. stop() calls it once, on the shard's thread, in
- * order of registration; the loop goes on (with the shard's turns) until all those handles are closed, or until
- * RT_HOST_UV_STOP_MS have passed: then the loop is abandoned, with a warning in the log. Before start, or on the
- * shard's thread. `arg` is borrowed until then. At most RT_HOST_UV_STOP_HOOKS_MAX per shard.
+ * Registers what closes the caller's own handles on a shard's loop. stop() calls it once, on the shard's
+ * thread, in order of registration; the loop goes on (with the shard's turns) until all those handles are
+ * closed, or until OMS_STOP_MS_MAX have passed: then the loop is abandoned, with a warning in the log. Before
+ * start, or on the shard's thread. `arg` is borrowed until then. At most OMS_STOP_HOOKS_MAX per shard.
  */
-#define RT_HOST_UV_STOP_MS        10000
-#define RT_HOST_UV_STOP_HOOKS_MAX 8
 void rt_host_uv_on_stop(struct rt_host *host, unsigned shard, void (*close_handles)(void *arg), void *arg);
 
 #endif

@@ -115,12 +115,12 @@ static struct rt_message *pop(struct rt_job_queue *pool)
 static enum oms_status push(struct rt_job_queue *pool, struct rt_job *job)
 {
     struct rt_message *message = &job->message;
-    unsigned limit = RT_POOL_QUEUE_MAX;
+    unsigned limit = OMS_POOL_QUEUE_MAX;
     struct rt_job_lane *lane = find_lane(pool, job->tenant);
 
     if (!(message->flags & RT_MESSAGE_SYSTEM))
         limit -= limit / 10;
-    if (pool->queued >= limit || (job->tenant && lane && lane->queued >= RT_POOL_TENANT_MAX))
+    if (pool->queued >= limit || (job->tenant && lane && lane->queued >= OMS_POOL_TENANT_MAX))
         return OMS_BUSY;
     message->next = NULL;
     if (!lane)
@@ -164,7 +164,7 @@ static void *run(void *arg)
 
 enum oms_status rt_job_queue_start(struct rt_job_queue *pool, unsigned threads, struct oms_error *error)
 {
-    OMS_ASSERT(threads <= RT_POOL_THREADS_MAX);
+    OMS_ASSERT(threads <= OMS_POOL_THREADS_MAX);
     while (pool->started < threads) {
         char name[32];
         snprintf(name, sizeof name, "%s-%u", pool->name, pool->started);

@@ -8,16 +8,14 @@
 #ifndef RT_POOL_H
 #define RT_POOL_H
 
+#include "runtime/base/limits.h"
 #include "runtime/worker.h"
 
 /*
  * Waiting jobs of a pool, a tenth kept for RT_MESSAGE_SYSTEM; and of one tenant in it (jobs of no tenant are
  * not capped). Over it a job comes home with OMS_BUSY.
  */
-#define RT_POOL_QUEUE_MAX   32768
-#define RT_POOL_TENANT_MAX  (RT_POOL_QUEUE_MAX / 8)
-#define RT_POOL_THREADS_MAX 64
-#define RT_POOL_BUCKETS     1024 /* of the table of tenants; a power of two */
+#define RT_POOL_BUCKETS 1024 /* of the table of tenants; a power of two */
 
 /* The waiting jobs of one tenant. It exists while there are any. */
 struct rt_job_lane {
@@ -40,7 +38,7 @@ struct rt_job_queue {
     unsigned idle;
     bool closed;
     unsigned started;
-    pthread_t threads[RT_POOL_THREADS_MAX];
+    pthread_t threads[OMS_POOL_THREADS_MAX];
 };
 
 void rt_job_queue_init(struct rt_job_queue *pool, struct rt_host *host, const char *name);

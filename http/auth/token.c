@@ -337,8 +337,8 @@ static bool read_roles(const struct check *check, struct http_claims *claims)
 {
     const struct http_issuer *issuer = check->issuer;
     struct names names = {&claims->arena,
-                          oms_arena_calloc(&claims->arena, PRINCIPAL_ROLES_MAX, sizeof(struct oms_str)), 0,
-                          PRINCIPAL_ROLES_MAX, false};
+                          oms_arena_calloc(&claims->arena, OMS_PRINCIPAL_ROLES_MAX, sizeof(struct oms_str)),
+                          0, OMS_PRINCIPAL_ROLES_MAX, false};
     if (!names.items)
         return false;
     for (size_t p = 0; p < issuer->role_path_count; p++) {

@@ -6,6 +6,7 @@
 #include "http/graphql/memory.h"
 #include "http/graphql/plan.h"
 #include "http/graphql/types.h"
+#include "runtime/base/limits.h"
 
 struct gql_binder {
     struct gql_schema *schema;
@@ -144,9 +145,9 @@ static void gql_bind_check_field(struct gql_binder *b, const struct gql_field *f
                        GQL_NAME(field->name), GQL_NAME(named->name));
     for (const struct gql_typeref *type = field->type; type->of; type = type->of)
         lists += type->kind == GQL_KIND_LIST;
-    if (lists > GQL_LIST_DEPTH_MAX)
+    if (lists > OMS_GQL_LIST_DEPTH_MAX)
         GQL_BIND_ERROR(b, "\"%.*s.%.*s\" has more than %d lists within each other.",
-                       GQL_NAME(field->parent->name), GQL_NAME(field->name), GQL_LIST_DEPTH_MAX);
+                       GQL_NAME(field->parent->name), GQL_NAME(field->name), OMS_GQL_LIST_DEPTH_MAX);
 }
 
 bool gql_schema_bind(struct gql_schema *schema, const struct gql_schema_config *config,

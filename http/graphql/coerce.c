@@ -56,7 +56,7 @@ static struct oms_field *gql_coerce_fields(struct gql_coercion *c, size_t max)
 
 static bool gql_coerce_enter(struct gql_coercion *c, struct oms_str name, size_t index)
 {
-    if (c->depth == GQL_VALUE_DEPTH_MAX)
+    if (c->depth == OMS_GQL_VALUE_DEPTH_MAX)
         return gql_coerce_fail(c, "The value is nested too deeply.");
     c->path[c->depth++] = (struct gql_coercion_step){name, index};
     return true;

@@ -5,15 +5,13 @@
  * Results: Int is OMS_VALUE_INT, Float OMS_VALUE_NUMBER, String and ID OMS_VALUE_STRING, enums
  * OMS_VALUE_ENUM, input objects have schema order with defaults applied and absent fields left out. Values
  * live in `arena`, which may run out: then coercion fails with `exhausted` set. Recursion is bounded by
- * GQL_VALUE_DEPTH_MAX.
+ * OMS_GQL_VALUE_DEPTH_MAX.
  */
 #ifndef GQL_COERCE_H
 #define GQL_COERCE_H
 
 #include "http/graphql/types.h"
 #include "runtime/base/limits.h"
-
-#define GQL_VALUE_DEPTH_MAX (OMS_JSON_DEPTH_MAX + OMS_GQL_DEPTH_MAX)
 
 /* A variable's value in one request. */
 struct gql_bound {
@@ -32,7 +30,7 @@ struct gql_coercion {
     struct gql_coercion_step {
         struct oms_str name; /* absent: an index */
         size_t index;
-    } path[GQL_VALUE_DEPTH_MAX]; /* where, as far as depth */
+    } path[OMS_GQL_VALUE_DEPTH_MAX]; /* where, as far as depth */
 };
 
 /* The path is left as it is: it is read only as far as depth. */

@@ -47,7 +47,7 @@ struct gql_exec {
     bool root_null;
     uint32_t depth;
     size_t base; /* length of the buffer before */
-    struct gql_frame frames[GQL_STACK_MAX + 1];
+    struct gql_frame frames[OMS_GQL_STACK_MAX + 1];
 };
 
 #define GQL_UNLIKELY(x) __builtin_expect(!!(x), 0)
@@ -167,7 +167,7 @@ static void gql_open_object(struct gql_exec *x, const struct gql_step *step, uns
         gql_put_null(x, x->out->len, gql_level_nullable(step, level));
         return;
     }
-    OMS_ASSERT(x->depth < GQL_STACK_MAX);
+    OMS_ASSERT(x->depth < OMS_GQL_STACK_MAX);
     frame = &x->frames[x->depth++];
     frame->field = step;
     frame->start = x->out->len;
@@ -188,7 +188,7 @@ static void gql_open_list(struct gql_exec *x, const struct gql_step *step, unsig
         gql_put_null(x, x->out->len, gql_level_nullable(step, level));
         return;
     }
-    OMS_ASSERT(x->depth < GQL_STACK_MAX);
+    OMS_ASSERT(x->depth < OMS_GQL_STACK_MAX);
     frame = &x->frames[x->depth++];
     frame->field = step;
     frame->start = x->out->len;

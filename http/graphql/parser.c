@@ -158,7 +158,7 @@ struct gql_lit *gql_parse_value(struct gql_parser *p, bool constant)
 
     lit->at = token->at;
     lit->kind = GQL_LIT_NULL;
-    if (!gql_parse_deeper(p, GQL_NESTING_MAX))
+    if (!gql_parse_deeper(p, OMS_GQL_NESTING_MAX))
         return lit;
     switch (token->kind) {
     case GQL_TOKEN_BRACKET_L:
@@ -294,7 +294,7 @@ static struct gql_set *gql_parse_set(struct gql_parser *p)
     set->id = p->document->set_count++;
     set->at = p->lexer.token.at;
     gql_parse_expect(p, GQL_TOKEN_BRACE_L);
-    if (!gql_parse_deeper(p, GQL_NESTING_MAX))
+    if (!gql_parse_deeper(p, OMS_GQL_NESTING_MAX))
         return set;
     do {
         struct gql_selection *selection = GQL_NEW(p->arena, struct gql_selection);

@@ -2,7 +2,7 @@
  * The parser of documents and of schemas: one grammar (section 2 and 3, Appendix C), one parser.
  *
  * parser.c reads values, types, directives and executable definitions; parser_sdl.c type system definitions.
- * Descent is recursive but bounded: selection sets nest at most GQL_NESTING_MAX deep, values and types
+ * Descent is recursive but bounded: selection sets nest at most OMS_GQL_NESTING_MAX deep, values and types
  * OMS_GQL_DEPTH_MAX.
  */
 #ifndef GQL_PARSER_H
@@ -14,7 +14,6 @@
 
 /* Braces of selection sets, inline fragments included; fields alone are limited by OMS_GQL_DEPTH_MAX in the
  * plan. */
-#define GQL_NESTING_MAX (2 * OMS_GQL_DEPTH_MAX)
 
 /*
  * Parses a text that may hold executable and type system definitions. The tree lives in `arena` (which has no

@@ -144,7 +144,7 @@ static void gql_plan_shape(struct gql_planner *p, struct gql_step *step, const s
             step->nullable |= (uint8_t)(1u << lists);
         if (type->kind != GQL_KIND_LIST)
             break;
-        OMS_ASSERT(lists < GQL_LIST_DEPTH_MAX); /* bind.c refuses deeper ones */
+        OMS_ASSERT(lists < OMS_GQL_LIST_DEPTH_MAX); /* bind.c refuses deeper ones */
         lists++;
     }
     step->kind = GQL_LEAF;
@@ -244,8 +244,9 @@ static void gql_plan_object_make(struct gql_planner *p, const struct gql_pending
     for (const struct gql_collected *f = fields; f; f = f->next)
         count++;
     p->steps += count;
-    if (p->steps > GQL_PLAN_STEPS_MAX || p->collector.visits > GQL_PLAN_VISITS_MAX) {
-        gql_plan_limit(p, pending->sets[0]->at, "fields once its fragments are expanded", GQL_PLAN_STEPS_MAX);
+    if (p->steps > OMS_GQL_PLAN_STEPS_MAX || p->collector.visits > OMS_GQL_PLAN_VISITS_MAX) {
+        gql_plan_limit(p, pending->sets[0]->at, "fields once its fragments are expanded",
+                       OMS_GQL_PLAN_STEPS_MAX);
         return;
     }
     object->steps = GQL_ARRAY(p->arena, struct gql_step, count);
@@ -296,8 +297,8 @@ static void gql_plan_sum(struct gql_planner *p)
     }
     for (uint32_t level = 1; level <= p->levels; level++)
         frames += p->stack[level];
-    if (frames > GQL_STACK_MAX)
-        gql_plan_limit(p, 0, "levels of lists and objects", GQL_STACK_MAX);
+    if (frames > OMS_GQL_STACK_MAX)
+        gql_plan_limit(p, 0, "levels of lists and objects", OMS_GQL_STACK_MAX);
     if (p->plan->root->count > OMS_GQL_ROOT_FIELDS_MAX)
         gql_plan_limit(p, p->plan->root->steps[OMS_GQL_ROOT_FIELDS_MAX].at, "root fields",
                        OMS_GQL_ROOT_FIELDS_MAX);

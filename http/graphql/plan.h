@@ -18,11 +18,7 @@
 #include "http/graphql/types.h"
 #include "runtime/base/limits.h"
 
-#define GQL_PLAN_STEPS_MAX  20000
-#define GQL_PLAN_VISITS_MAX 200000 /* selections looked at while planning */
-#define GQL_STACK_MAX       128    /* frames of execution: levels plus lists */
-#define GQL_LIST_DEPTH_MAX  7      /* lists within lists of one field's type */
-#define GQL_NO_SLOT         UINT32_MAX
+#define GQL_NO_SLOT UINT32_MAX
 
 struct gql_plan_object;
 

@@ -6,6 +6,7 @@
 #include "http/graphql/request.h"
 #include "http/graphql/validate.h"
 #include "runtime/base/alloc.h"
+#include "runtime/base/limits.h"
 
 /* Defaults of variables are constants: coerced once. */
 static void gql_prepare_defaults(struct gql_prepared *prepared, struct gql_operation_ast *operation)
@@ -36,10 +37,10 @@ static enum oms_status gql_prepare_plans(struct gql_prepared *prepared, struct g
             return status;
         /* A variant is no larger than the plan that includes everything. */
         prepared->bytes +=
-            (o->plan->arena.used + sizeof(*o->plan)) * (o->mask_count ? 1 + GQL_VARIANTS_MAX : 1);
-        if (prepared->bytes > GQL_PREPARED_BYTES_MAX) {
+            (o->plan->arena.used + sizeof(*o->plan)) * (o->mask_count ? 1 + OMS_GQL_VARIANTS_MAX : 1);
+        if (prepared->bytes > OMS_GQL_PREPARED_BYTES_MAX) {
             gql_errors_add(errors, GQL_CODE_LIMIT, "The document's plans take more than %u bytes.",
-                           GQL_PREPARED_BYTES_MAX);
+                           OMS_GQL_PREPARED_BYTES_MAX);
             return OMS_LIMIT;
         }
     }

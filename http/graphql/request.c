@@ -3,8 +3,8 @@
  * the arguments that hold variables. After this nothing of the request changes, so that any thread may
  * execute it.
  *
- * A document keeps plans of the first GQL_VARIANTS_MAX masks that it meets; a request with another mask gets
- * a plan of its own in its arena, so that clients cannot fill the memory with variants.
+ * A document keeps plans of the first OMS_GQL_VARIANTS_MAX masks that it meets; a request with another mask
+ * gets a plan of its own in its arena, so that clients cannot fill the memory with variants.
  */
 #include "http/graphql/request.h"
 
@@ -13,6 +13,7 @@
 #include "http/graphql/coerce.h"
 #include "http/graphql/errors.h"
 #include "http/graphql/memory.h"
+#include "runtime/base/limits.h"
 
 struct gql_binding_run {
     struct gql_prepared *prepared;
@@ -148,7 +149,7 @@ static enum oms_status gql_pick_plan(struct gql_binding_run *run, const struct g
     unsigned char *mask;
     struct gql_plan *plan;
     enum oms_status status;
-    bool keep = operation->variant_count < GQL_VARIANTS_MAX;
+    bool keep = operation->variant_count < OMS_GQL_VARIANTS_MAX;
 
     *out = operation->plan;
     if (operation->mask_count == 0)

@@ -33,9 +33,7 @@ struct gql_request {
 };
 
 /* Of one document: tree, plans and room for variants. */
-#define GQL_PREPARED_BYTES_MAX (32u << 20)
 
 /* Plans of one operation that are kept for other requests. */
-#define GQL_VARIANTS_MAX 4
 
 #endif

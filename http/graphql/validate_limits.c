@@ -7,8 +7,6 @@
 #include "runtime/base/alloc.h"
 #include "runtime/base/limits.h"
 
-#define GQL_INTROSPECTION_LISTS_MAX 2
-
 static bool gql_is_introspection_list(const struct gql_selection *s)
 {
     static const char *const names[] = {"fields", "interfaces", "possibleTypes", "inputFields"};
@@ -33,9 +31,9 @@ static bool gql_limit_introspection(struct gql_validator *v, struct gql_listing 
 {
     for (const struct gql_selection *s = at.set->first; s; s = s->next) {
         unsigned below = at.lists + (s->kind == GQL_SELECT_FIELD && gql_is_introspection_list(s));
-        if (below > GQL_INTROSPECTION_LISTS_MAX) {
+        if (below > OMS_GQL_INTROSPECTION_LISTS_MAX) {
             GQL_VALIDATE_LIMIT(v, s->at, "Introspection asks for more than %d lists within each other.",
-                               GQL_INTROSPECTION_LISTS_MAX);
+                               OMS_GQL_INTROSPECTION_LISTS_MAX);
             return false;
         }
         if (s->kind == GQL_SELECT_SPREAD) {
@@ -54,7 +52,7 @@ static bool gql_limit_introspection(struct gql_validator *v, struct gql_listing 
 static void gql_validate_introspection(struct gql_validator *v)
 {
     /* Every set is pending at most once per number of lists, and per operation or fragment that holds it. */
-    size_t room = ((size_t)v->document->set_count + 1) * (GQL_INTROSPECTION_LISTS_MAX + 2), count = 0;
+    size_t room = ((size_t)v->document->set_count + 1) * (OMS_GQL_INTROSPECTION_LISTS_MAX + 2), count = 0;
     struct gql_listing *pending = oms_reallocarray(NULL, room, sizeof(*pending));
     bool ok = true;
 

@@ -15,8 +15,7 @@
 #include <stdlib.h>
 
 #include "runtime/base/alloc.h"
-
-#define GQL_MERGE_VISITS_MAX 200000
+#include "runtime/base/limits.h"
 
 enum gql_question { GQL_ASK_NOTHING = 0, GQL_ASK_SHAPE = 1, GQL_ASK_STRICT = 2, GQL_ASK_BOTH = 3 };
 
@@ -342,7 +341,7 @@ void gql_validate_merge(struct gql_validator *v)
     }
     for (const struct gql_merge_item *item = m.queue; item && !v->failed; item = item->next) {
         gql_merge_check(&m, item);
-        if (m.visits > GQL_MERGE_VISITS_MAX)
+        if (m.visits > OMS_GQL_MERGE_VISITS_MAX)
             GQL_VALIDATE_LIMIT(v, 0, "The document's fields overlap in too many ways.");
     }
     oms_arena_fini(&m.done_arena);

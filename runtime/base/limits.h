@@ -2,6 +2,9 @@
  * Every maximum of the server in one place: queues, arenas, batches, caches, depths, counts and times. Over a
  * limit the caller gets a clear error (BUSY with a retry hint, LIMIT_EXCEEDED, 413, 431 …), never a crash or an
  * unbounded wait. A number that an operator may change is only a default here; the configuration overrides it.
+ *
+ * What follows from a format (the width of a key, the digits of a number) and the size of a scratch buffer stand
+ * where they are used: nobody can meet them as a limit.
  */
 #ifndef OMS_BASE_LIMITS_H
 #define OMS_BASE_LIMITS_H
@@ -10,6 +13,8 @@
 #define OMS_SHARDS_MAX     64
 #define OMS_PARTITIONS     256 /* of tenants; fixed for the life of a store */
 #define OMS_TENANTS_MAX    65536
+#define OMS_STOP_MS_MAX    10000 /* of a shard's orderly end; then its loop is abandoned */
+#define OMS_STOP_HOOKS_MAX 8     /* of a shard: who closes handles at its end */
 
 /* ---- messages ---- */
 #define OMS_SHARD_IN_FLIGHT_MAX    65536 /* units of work of one shard between decide and fsync */
@@ -19,6 +24,11 @@
 #define OMS_SHARD_TURN_MESSAGES    512 /* processed before the loop polls its sockets again */
 #define OMS_ACTOR_TURN_MESSAGES    64  /* of one actor before the next actor's turn */
 #define OMS_TENANT_QUANTUM         128 /* messages of one tenant's turn in the deficit round robin */
+
+/* ---- pools: reads, loads, slow I/O ---- */
+#define OMS_POOL_THREADS_MAX 64
+#define OMS_POOL_QUEUE_MAX   32768
+#define OMS_POOL_TENANT_MAX  (OMS_POOL_QUEUE_MAX / 8) /* of them, of one tenant */
 
 /* ---- the log ---- */
 #define OMS_UNIT_BYTES_MAX         (4u << 20)
@@ -48,16 +58,29 @@
 #define OMS_GQL_ALIASES_MAX        200
 #define OMS_GQL_ROOT_FIELDS_MAX    50
 #define OMS_GQL_ERRORS_MAX         50
+#define OMS_GQL_NESTING_MAX        (2 * OMS_GQL_DEPTH_MAX) /* of selection sets, values and types in the source */
+#define OMS_GQL_VALUE_DEPTH_MAX    (OMS_JSON_DEPTH_MAX + OMS_GQL_DEPTH_MAX)
+#define OMS_GQL_LIST_DEPTH_MAX     7      /* lists within lists of one field's type */
+#define OMS_GQL_STACK_MAX          128    /* frames of execution: levels plus lists */
+#define OMS_GQL_PLAN_STEPS_MAX     20000  /* fields once fragments are expanded */
+#define OMS_GQL_PLAN_VISITS_MAX    200000 /* selections looked at while planning */
+#define OMS_GQL_MERGE_VISITS_MAX   200000 /* the same while fields that share a key are compared */
+#define OMS_GQL_INTROSPECTION_LISTS_MAX 2 /* lists of the schema within one another */
+#define OMS_GQL_PREPARED_BYTES_MAX (32u << 20) /* of one document with its plans */
+#define OMS_GQL_VARIANTS_MAX       4    /* plans of one operation, by what @skip and @include leave */
 #define OMS_GQL_PLAN_CACHE_MAX     1024 /* per shard */
 #define OMS_GQL_PLAN_CACHE_BYTES   (64u << 20)
 #define OMS_PAGE_SIZE_DEFAULT      20
 #define OMS_PAGE_SIZE_MAX          200
 #define OMS_LIST_EXAMINED_MAX      20000 /* rows looked at for one page */
+#define OMS_FILTER_VALUES_MAX      50    /* of one list of a filter */
+#define OMS_FEED_FOLDS_MAX         64    /* orders that one page of the tenant's events folds along */
 #define OMS_COUNT_MAX              10000
 #define OMS_REQUEST_ROWS_MAX       200000 /* stored orders and units that the reads of one request look at */
 
 /* ---- an order (domain) ---- */
 #define OMS_ORDER_LINES_MAX         500
+#define OMS_ORDER_QUANTITY_MAX      0x7fffffff /* of one line; what GraphQL's Int carries */
 #define OMS_ORDER_SHIPMENTS_MAX     500
 #define OMS_ORDER_RETURNS_MAX       1000
 #define OMS_ORDER_REFUNDS_MAX       1000
@@ -77,6 +100,19 @@
 #define OMS_TEXT_BYTES_MAX          4000 /* notes, reasons, comments */
 #define OMS_URL_BYTES_MAX           2048
 #define OMS_EMAIL_BYTES_MAX         254 /* RFC 5321 section 4.5.3.1 */
+
+/* ---- a tenant ---- */
+#define OMS_TENANT_NAME_BYTES_MAX  64
+#define OMS_TENANT_ORIGINS_MAX     256
+#define OMS_TENANT_WORKFLOWS_MAX   4096  /* versions kept: all that live orders may have pinned */
+#define OMS_TENANT_GRANTS_MAX      256   /* scopes of one role, or of one user */
+#define OMS_TENANT_ARENA_BYTES_MAX (64u << 20)
+#define OMS_TENANT_STATE_BYTES_MAX (32u << 20)
+#define OMS_PERMISSION_RULES_MAX   65536 /* of a tenant, rolemap and authorizations each */
+#define OMS_PRINCIPAL_ROLES_MAX    32
+#define OMS_WORKFLOW_STEPS_MAX     64
+#define OMS_WORKFLOW_DUE_MAX_MS    (366ll * 24 * 3600 * 1000)
+#define OMS_REFUSALS_MAX           64    /* of one command; more are dropped, since the first ones say enough */
 
 /* ---- actors in memory (defaults; per shard) ---- */
 #define OMS_ORDERS_THAWED_MAX   16384

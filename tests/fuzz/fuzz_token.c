@@ -64,7 +64,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     OMS_ASSERT((claims != NULL) == (fault == HTTP_TOKEN_FINE));
     if (claims) {
         OMS_ASSERT(claims->subject.len > 0 && claims->expires_ms + HTTP_TOKEN_SKEW_MS >= NOW_MS);
-        OMS_ASSERT(claims->role_count <= PRINCIPAL_ROLES_MAX && !claims->is_operator);
+        OMS_ASSERT(claims->role_count <= OMS_PRINCIPAL_ROLES_MAX && !claims->is_operator);
         OMS_ASSERT(claims->tenant_count <= HTTP_CLAIMS_TENANTS_MAX);
     }
     http_claims_release(claims);

@@ -199,11 +199,11 @@ static void check_nesting(const char *before, const char *open, const char *midd
 static void test_depth(void **state)
 {
     (void)state;
-    check_nesting("", "{a", "", "}", "", GQL_NESTING_MAX);
-    check_nesting("{a(b:", "[", "", "]", ")}", GQL_NESTING_MAX - 1);
-    check_nesting("{a(b:", "{c:", "1", "}", ")}", GQL_NESTING_MAX - 2);
+    check_nesting("", "{a", "", "}", "", OMS_GQL_NESTING_MAX);
+    check_nesting("{a(b:", "[", "", "]", ")}", OMS_GQL_NESTING_MAX - 1);
+    check_nesting("{a(b:", "{c:", "1", "}", ")}", OMS_GQL_NESTING_MAX - 2);
     check_nesting("query($a:", "[", "T", "]", "){a}", OMS_GQL_DEPTH_MAX - 1);
-    check_nesting("", "{...", "{a}", "}", "", GQL_NESTING_MAX - 1);
+    check_nesting("", "{...", "{a}", "}", "", OMS_GQL_NESTING_MAX - 1);
 }
 
 static void test_tokens(void **state)

@@ -19,7 +19,7 @@
 #include "runtime/host_uv.h"
 #include "runtime/pool.h"
 
-enum { QUEUE_OPEN = RT_POOL_QUEUE_MAX - RT_POOL_QUEUE_MAX / 10 }; /* without the tenth of the system's */
+enum { QUEUE_OPEN = OMS_POOL_QUEUE_MAX - OMS_POOL_QUEUE_MAX / 10 }; /* without the tenth of the system's */
 
 struct piece {
     struct rt_job job; /* first: its message is the piece's */
@@ -198,18 +198,18 @@ static void test_a_flood_delays_nobody(void **state)
 static void test_a_tenant_has_a_cap(void **state)
 {
     (void)state;
-    enum { OVER = 10, ALL = RT_POOL_TENANT_MAX + OVER };
+    enum { OVER = 10, ALL = OMS_POOL_TENANT_MAX + OVER };
     struct piece *pieces = oms_calloc(ALL + 4, sizeof *pieces);
     struct piece *other = &pieces[ALL];
 
     set_up();
     for (unsigned i = 0; i < ALL; i++)
-        assert_int_equal(push(&pieces[i], 1), i < RT_POOL_TENANT_MAX ? OMS_OK : OMS_BUSY);
+        assert_int_equal(push(&pieces[i], 1), i < OMS_POOL_TENANT_MAX ? OMS_OK : OMS_BUSY);
     assert_int_equal(push(&other[0], 2), OMS_OK);
     assert_int_equal(push(&other[1], 1025), OMS_OK); /* the same bucket */
     start_pool(1);
-    wait_for(&world.ran, RT_POOL_TENANT_MAX + 2);
-    for (unsigned i = RT_POOL_TENANT_MAX; i < ALL; i++)
+    wait_for(&world.ran, OMS_POOL_TENANT_MAX + 2);
+    for (unsigned i = OMS_POOL_TENANT_MAX; i < ALL; i++)
         assert_int_equal(pieces[i].turn, 0);
     prepare(&other[2], 1, false); /* the cap is of what waits, and nothing does */
     rt_job_queue_push(&world.pool, &other[2].job);

@@ -8,6 +8,7 @@
 
 #include "actors/refusal.h"
 #include "runtime/base/arena.h"
+#include "runtime/base/limits.h"
 
 static void codes_have_names(void **state)
 {
@@ -46,7 +47,7 @@ static void their_number_is_bounded(void **state)
     refusal_list_init(&list, &arena);
     for (size_t i = 0; i < 1000; i++)
         refusal_add(&list, REFUSAL_REQUIRED, REFUSAL_NO_FIELD, "again");
-    assert_int_equal(list.count, REFUSALS_MAX);
+    assert_int_equal(list.count, OMS_REFUSALS_MAX);
     oms_arena_fini(&arena);
 }
 

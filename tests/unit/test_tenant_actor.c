@@ -70,7 +70,7 @@ static void send(struct change *change, uint32_t number, enum tenant_status stat
     struct tenant_version *wanted = tenant_create_default(OMS_STR("shop"));
     wanted->status = status;
     *change = (struct change){.home = false};
-    oms_buf_init(&change->config, TENANT_STATE_BYTES_MAX);
+    oms_buf_init(&change->config, OMS_TENANT_STATE_BYTES_MAX);
     tenant_version_encode(wanted, &change->config);
     tenant_version_release(wanted);
     tenant_call_init(&change->call);

@@ -438,7 +438,7 @@ static void test_too_many_roles(void **state)
     char text[2048] = "\"roles\":[";
     (void)state;
     issuer.any_role = true;
-    for (unsigned i = 0; i < PRINCIPAL_ROLES_MAX + 1; i++)
+    for (unsigned i = 0; i < OMS_PRINCIPAL_ROLES_MAX + 1; i++)
         snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s\"r%u\"", i ? "," : "", i);
     strcat(text, "]");
     expect("ES256", p256, "{\"alg\":\"ES256\"}", payload(text), HTTP_TOKEN_CLAIMS);

@@ -175,14 +175,14 @@ static void faults_name_the_step(void **state)
 
 static void the_number_of_steps_is_bounded(void **state)
 {
-    static char json[WORKFLOW_STEPS_MAX * 100 + 200];
+    static char json[OMS_WORKFLOW_STEPS_MAX * 100 + 200];
     struct oms_error error = {OMS_OK, ""};
     struct workflow w;
     size_t len = 1;
 
     (void)state;
     json[0] = '[';
-    for (int i = 0; i <= WORKFLOW_STEPS_MAX; i++)
+    for (int i = 0; i <= OMS_WORKFLOW_STEPS_MAX; i++)
         len += (size_t)snprintf(json + len, sizeof json - len,
                                 "%s{\"stage\":\"CONFIRMED\",\"stepName\":\"s%d\",\"sequence\":%d}",
                                 i ? "," : "", i, i);
