@@ -13,6 +13,7 @@
 #include "actors/order.h"
 #include "actors/order_call.h"
 #include "actors/order_codec.h"
+#include "actors/order_observer.h"
 #include "actors/system_shard.h"
 #include "actors/unit_meta.h"
 #include "runtime/base/alloc.h"
@@ -327,10 +328,16 @@ static void commit(struct actors_shard *as, struct order_instance *oa, struct or
     order_decision_meta(order, command, context, 0, &meta);
     oa->last_seq = store_submit(as->store, as->shard, unit);
     oa->unapplied++;
+    struct order_watch *watch =
+        actors_watch(as, &oa->base.address, unit, (unsigned)decision->event_count); /* mostly NULL */
     for (size_t i = 0; i < decision->event_count; i++) {
         order_apply(order, &decision->events[i], &meta);
+        if (watch)
+            actors_watch_event(as, watch, order, &decision->events[i], &meta, (unsigned)i);
         meta.sequence++;
     }
+    if (watch)
+        actors_watch_hold(as, watch, oa->last_seq);
     OMS_ASSERT(order->version == decision->version);
     if (oa->residence == ORDER_ABSENT)
         become_thawed(as, oa, order);

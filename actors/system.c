@@ -17,8 +17,60 @@ void actors_shard_put_tenant(struct actors_shard *as, const struct tenant_versio
 {
     const struct actors_config *config = &as->system->config;
     tenant_table_put(&as->tenants, version);
+    const struct order_observer *observer = as->system->observer;
     if (config->on_tenant)
         config->on_tenant(config->on_tenant_context, as->shard, version);
+    if (observer)
+        observer->tenant(observer->context, as->shard, version);
+}
+
+/* ---- the observer ---- */
+
+void actors_set_observer(struct actors_system *system, const struct order_observer *observer)
+{
+    system->observer = observer;
+}
+
+void actors_observe(struct rt_shard *shard, uint16_t partition, bool on)
+{
+    struct actors_shard *as = actors_shard_of(shard);
+    as->observed_count += (unsigned)on - (unsigned)as->observed[partition];
+    as->observed[partition] = on;
+}
+
+void actors_hold(struct rt_shard *shard, struct held_item *item)
+{
+    struct actors_shard *as = actors_shard_of(shard);
+    held_push(&as->held, shard, item, store_submitted_seq(as->store, shard),
+              store_durable_seq(as->store, shard));
+}
+
+struct order_watch *actors_watch_begin(struct actors_shard *as, const struct rt_address *actor,
+                                       struct store_unit *unit, unsigned event_count)
+{
+    const struct order_observer *observer = as->system->observer;
+    struct order_watch *watch =
+        observer ? observer->begin(observer->context, as->shard, actor, event_count) : NULL;
+    if (watch)
+        watch->unit = unit;
+    return watch;
+}
+
+/*
+ * The committer wrote the unit's number before it told that it is durable, and the node comes home to be used
+ * again only after that was heard (store_attach): so here, and only here, the number can be read.
+ */
+static void watch_release(struct rt_shard *shard, struct held_item *item, enum oms_status status)
+{
+    const struct order_observer *observer = actors_shard_of(shard)->system->observer;
+    struct order_watch *watch = OMS_CONTAINER_OF(item, struct order_watch, held);
+    observer->committed(observer->context, shard, watch, status == OMS_OK ? watch->unit->commit : 0, status);
+}
+
+void actors_watch_hold(struct actors_shard *as, struct order_watch *watch, uint64_t seq)
+{
+    watch->held.release = watch_release;
+    held_push(&as->held, as->shard, &watch->held, seq, store_durable_seq(as->store, as->shard));
 }
 
 /* ---- what the store tells ---- */

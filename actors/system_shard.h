@@ -8,6 +8,7 @@
 #include "actors/held.h"
 #include "actors/order.h"
 #include "actors/order_call.h"
+#include "actors/order_observer.h"
 #include "actors/system.h"
 #include "actors/tenant_table.h"
 #include "runtime/base/limits.h"
@@ -35,10 +36,13 @@ struct actors_shard {
     struct rt_timer tick;       /* ten times a second: orders that nobody asked for lately are frozen */
     uint32_t ticks;
     struct actors_stats stats;
+    unsigned observed_count;       /* partitions whose units made here somebody listens to */
+    bool observed[OMS_PARTITIONS]; /* which */
 };
 
 struct actors_system {
     struct actors_config config;
+    const struct order_observer *observer; /* NULL: nothing is observed */
     struct actors_shard **shards;
     unsigned shard_count;
 };
@@ -46,6 +50,28 @@ struct actors_system {
 struct actors_shard *actors_shard_of(struct rt_shard *shard);
 /* Makes the version current on this shard; takes over the hold. */
 void actors_shard_put_tenant(struct actors_shard *as, const struct tenant_version *version);
+
+/* ---- watches (order_observer.h) ---- */
+
+struct order_watch *actors_watch_begin(struct actors_shard *as, const struct rt_address *actor,
+                                       struct store_unit *unit, unsigned event_count);
+/* For a unit that was just submitted; NULL when nobody listens, as almost always. */
+static inline struct order_watch *actors_watch(struct actors_shard *as, const struct rt_address *actor,
+                                               struct store_unit *unit, unsigned event_count)
+{
+    return as->observed_count && as->observed[store_partition_of(actor->tenant)]
+               ? actors_watch_begin(as, actor, unit, event_count)
+               : NULL;
+}
+static inline void actors_watch_event(struct actors_shard *as, struct order_watch *watch,
+                                      const struct order *order, const struct order_event *event,
+                                      const struct order_event_meta *meta, unsigned ordinal)
+{
+    const struct order_observer *observer = as->system->observer;
+    observer->event(observer->context, as->shard, watch, order, event, meta, ordinal);
+}
+/* The watch waits for its unit; before the reply to the command is held, so that it goes first. */
+void actors_watch_hold(struct actors_shard *as, struct order_watch *watch, uint64_t seq);
 
 /* Message kinds of the order actor. */
 enum { ORDER_MESSAGE_CALL = 1, ORDER_MESSAGE_TIMER };

@@ -148,6 +148,9 @@ static void submit(struct actors_shard *as, struct tenant_actor *ta, struct tena
     tenant_version_release(ta->submitted);
     ta->submitted = tenant_version_hold(wanted);
     ta->submitted_seq = store_submit(as->store, as->shard, unit);
+    struct order_watch *watch = actors_watch(as, &ta->base.address, unit, 0);
+    if (watch)
+        actors_watch_hold(as, watch, ta->submitted_seq);
     hold(as, ta, call);
 }
 

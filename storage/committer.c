@@ -171,6 +171,12 @@ static void publish(struct store *store, const struct batch *batch)
 {
     uint64_t durable = atomic_load_explicit(&store->durable_lsn, memory_order_relaxed) + batch->count;
     store_count(&store->durable_bytes, batch->bytes);
+    /* Release: whoever reads a number finds its record in the log. */
+    for (unsigned i = 0; i < batch->count; i++) {
+        const struct store_append *append = &store->committer.appends[i];
+        atomic_store_explicit(&store->durable_commits[append->partition], append->commit,
+                              memory_order_release);
+    }
     /* Release, and before the acknowledgements: a shard that was told waits in a read for at least this. */
     atomic_store_explicit(&store->durable_lsn, durable, memory_order_release);
     uint64_t lag = durable - atomic_load_explicit(&store->applied_lsn, memory_order_relaxed);

@@ -34,6 +34,7 @@ static enum oms_status recover(struct store *store, struct store_recovery *recov
     for (unsigned i = 0; i < OMS_PARTITIONS && status == OMS_OK; i++) {
         status = ops->last_commit(store->engine, (uint16_t)i, &last);
         store->committer.next_commit[i] = last + 1;
+        atomic_store_explicit(&store->durable_commits[i], last, memory_order_relaxed);
         if (status != OMS_OK)
             oms_error_set(error, status, "partition %u: the log cannot be read", i);
         else if (last < fold->applied[i])
@@ -376,7 +377,8 @@ enum oms_status store_admit(struct store *store, struct rt_shard *shard, uint32_
         own->flight_bytes >= OMS_SHARD_IN_FLIGHT_BYTES ||
         tenant_find(own, tenant)->count >= OMS_TENANT_IN_FLIGHT_MAX)
         return OMS_BUSY;
-    /* A lag that is too large holds the committer back, and so fills what may be in flight: no limit of its own here. */
+    /* A lag that is too large holds the committer back, and so fills what may be in flight: no limit of its
+     * own here. */
     return OMS_OK;
 }
 
@@ -407,6 +409,11 @@ uint64_t store_submitted_seq(struct store *store, struct rt_shard *shard)
 uint64_t store_durable_seq(struct store *store, struct rt_shard *shard)
 {
     return shard_of(store, shard)->durable_seq;
+}
+
+uint64_t store_durable_commit(struct store *store, uint16_t partition)
+{
+    return atomic_load_explicit(&store->durable_commits[partition], memory_order_acquire);
 }
 
 /* ---- numbers ---- */

@@ -85,7 +85,9 @@ bool store_owns_message(const struct rt_message *message);
 /*
  * Registers the shard: `on_durable` is called on it after each batch with units of it: every unit with
  * shard_seq <= durable_seq has that status (OMS_OK; OMS_IO: outcome unknown). `on_applied` is called for each
- * unit node that comes home materialised; the callee owns the node and recycles it by store_unit_recycle.
+ * unit node that comes home materialised; the callee owns the node and recycles it by store_unit_recycle. For
+ * one unit the first comes before the second: the committer posts its news before it hands the unit on. So
+ * from on_durable with OMS_OK until on_applied the unit's commit number can be read.
  */
 void store_attach(struct store *store, struct rt_shard *shard,
                   void (*on_durable)(struct rt_shard *shard, uint64_t durable_seq, enum oms_status status),
@@ -103,6 +105,11 @@ uint64_t store_submit(struct store *store, struct rt_shard *shard, struct store_
 /* The shard's last submitted and last durable shard_seq. */
 uint64_t store_submitted_seq(struct store *store, struct rt_shard *shard);
 uint64_t store_durable_seq(struct store *store, struct rt_shard *shard);
+/*
+ * The highest durable commit number of a partition, 0 for none: every one up to it is in the log. Any thread;
+ * published before any shard is told that its units are durable.
+ */
+uint64_t store_durable_commit(struct store *store, uint16_t partition);
 
 /* ---- reads ---- */
 

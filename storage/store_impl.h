@@ -128,6 +128,7 @@ struct store {
     /* Written by one worker each, read by everybody. */
     _Alignas(64) _Atomic uint64_t durable_lsn;
     _Atomic uint64_t durable_bytes;
+    _Atomic uint64_t durable_commits[OMS_PARTITIONS];
     _Alignas(64) _Atomic uint64_t applied_lsn;
     _Atomic uint64_t applied_bytes;
     _Alignas(64) atomic_bool refusing;
