@@ -420,10 +420,21 @@ struct oms_arena *gql_exec_arena(struct gql_exec *x)
         ->arena; /* the host's, recycled with its request: an arena of our own would cost a malloc */
 }
 
-const struct oms_value *gql_arg(const struct gql_exec *x, const char *name)
+const struct gql_field *gql_exec_field(const struct gql_exec *x)
+{
+    return x->step->field;
+}
+
+const struct oms_value *gql_exec_args(const struct gql_exec *x)
 {
     const struct gql_step *step = x->step;
-    const struct oms_value *args = step->slot == GQL_NO_SLOT ? step->args : x->slots[step->slot].args;
+
+    return step->slot == GQL_NO_SLOT ? step->args : x->slots[step->slot].args;
+}
+
+const struct oms_value *gql_arg(const struct gql_exec *x, const char *name)
+{
+    const struct oms_value *args = gql_exec_args(x);
 
     return args ? oms_value_get(args, name) : NULL;
 }
