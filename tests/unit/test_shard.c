@@ -617,6 +617,71 @@ static void test_passivate_itself(void **state)
     oms_free(messages);
 }
 
+/* ---- forwarding ---- */
+
+static struct rt_address forward_to;
+
+/* The first actor that a message meets passes it on; the second answers. */
+static void pass_on(struct rt_shard *shard, struct fixture_actor *actor, struct fixture_message *message)
+{
+    if (rt_address_eq(&message->message.to, &forward_to)) {
+        assert_int_equal(rt_shard_of(&fixture.host, &forward_to), rt_shard_index(shard));
+        record(shard, actor, message);
+        return;
+    }
+    message->message.to = forward_to;
+    message->message.status = OMS_BUSY; /* whatever it was, it travels as OMS_OK */
+    rt_forward(shard, &message->message);
+}
+
+/* From shard 0 by an actor of shard `by` to one of shard `to`: it comes home to 0, with the last actor's
+ * answer. */
+static void check_forward(unsigned by, unsigned to)
+{
+    struct rt_shard *shard = set_up(3);
+    struct fixture_message *messages = new_messages(20, fixture_address(&fixture.host, by, 1, 1));
+
+    forward_to = fixture_address(&fixture.host, to, 1, 2);
+    fixture_behaviour.receive = pass_on;
+    for (unsigned i = 0; i < 20; i++)
+        rt_send(shard, &messages[i].message);
+    fixture_run(&fixture);
+    assert_seen_in_order(20);
+    assert_int_equal(count_results(messages, 20, OMS_OK), 20);
+    assert_int_equal(rt_shard_stats(shard)->returns, 20);
+    fixture_fini(&fixture);
+    oms_free(messages);
+}
+
+static void test_forward(void **state)
+{
+    (void)state;
+    check_forward(0, 0);
+    check_forward(0, 1);
+    check_forward(1, 1);
+    check_forward(1, 0);
+    check_forward(1, 2);
+}
+
+/* Who cannot be reached is said at home, not to the actor that passed it on. */
+static void test_forward_to_a_closed_shard(void **state)
+{
+    (void)state;
+    struct rt_shard *shard = set_up(3);
+    struct fixture_message message;
+
+    fixture_message_init(&message, 0, fixture_address(&fixture.host, 1, 1, 1), 0);
+    forward_to = fixture_address(&fixture.host, 2, 1, 2);
+    fixture_behaviour.receive = pass_on;
+    rt_shard_close(fixture.host.shards[2]);
+    rt_send(shard, &message.message);
+    fixture_run(&fixture);
+    assert_true(message.came_home);
+    assert_int_equal(message.result, OMS_CLOSED);
+    assert_int_equal(seen.count, 0);
+    fixture_fini(&fixture);
+}
+
 /* ---- the end ---- */
 
 static void test_close(void **state)
@@ -661,6 +726,8 @@ int main(void)
         cmocka_unit_test(test_passivate_longest_idle),
         cmocka_unit_test(test_who_may_not_go),
         cmocka_unit_test(test_passivate_itself),
+        cmocka_unit_test(test_forward),
+        cmocka_unit_test(test_forward_to_a_closed_shard),
         cmocka_unit_test(test_close),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
