@@ -281,7 +281,6 @@ static void reply(struct actors_shard *as, struct order_instance *oa, struct ord
     call->result = ORDER_CALL_DONE;
     if (must_freeze(call, reply->order)) {
         call->was_frozen = true;
-        call->frozen_on = reply->on;
         copy_refusals(call, reply->refusals);
         if (reply->order)
             order_freeze(reply->order, &call->frozen);

@@ -72,7 +72,6 @@ struct order_call {
     struct oms_buf
         frozen; /* order_freeze bytes, empty when there is no order to show; initialised by the caller */
     struct refusal_list frozen_refusals;
-    struct access_order frozen_on;
     bool created, replayed;
     struct held_item held; /* the actor layer's own */
 };

@@ -44,7 +44,7 @@ void api_pages_release(struct api_scene *scene)
     scene->owned = NULL;
 }
 
-static bool may_see(const struct api_scene *scene, const struct order *order, struct access_order *on)
+bool api_pages_may_see(const struct api_scene *scene, const struct order *order, struct access_order *on)
 {
     struct order_context context = {
         .now_ms = scene->now_ms, .principal = scene->principal, .access = scene->access};
@@ -61,7 +61,7 @@ enum oms_status api_pages_load(struct api_scene *scene, const unsigned char id[1
     enum oms_status status = order_history_load(scene->engine, scene->view, &address, &order);
     if (status != OMS_OK)
         return status == OMS_NOT_FOUND ? OMS_OK : status;
-    if (!may_see(scene, order, &on)) {
+    if (!api_pages_may_see(scene, order, &on)) {
         order_destroy(order);
         return OMS_OK;
     }

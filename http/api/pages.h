@@ -49,6 +49,8 @@ struct api_order *api_pages_keep(struct api_scene *scene, struct order *order);
 /* Frees all orders that the scene owns. */
 void api_pages_release(struct api_scene *scene);
 
+/* Whether the scene's caller may see the order, and how they stand to it. */
+bool api_pages_may_see(const struct api_scene *scene, const struct order *order, struct access_order *on);
 /* The newest stored order as this caller may see it; NULL when there is none or not for them. */
 enum oms_status api_pages_load(struct api_scene *scene, const unsigned char id[16], struct api_order **out);
 /* Makes the page's value; takes over the page's orders. NULL when the arena is exhausted. */

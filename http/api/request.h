@@ -81,6 +81,7 @@ struct api_task {
     /* reads in the pool: makes the root's value, executes it into call.out and sets outcome */
     void (*run)(struct api_task *task);
     unsigned char id[16];
+    unsigned read_repeats; /* because the tenant had changed meanwhile */
     uint32_t at_version;
     int64_t at_ms;
     struct order_list_query list;

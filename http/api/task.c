@@ -13,6 +13,7 @@
 #define TASK_ARENA_CHUNK 8192
 #define TASK_OUT_KEPT    (64u << 10) /* a larger buffer is given back, so that one huge page does not stay */
 #define FREE_TASKS_MAX   4096
+#define READ_REPEATS_MAX 4 /* of a read whose tenant changes under it again and again */
 
 /* ---- life ---- */
 
@@ -172,7 +173,10 @@ static void render(struct order_call *call, const struct order_reply *reply)
     api_task_execute(task, &payload);
 }
 
-/* In the read pool: the same from the order's frozen bytes, where the store can be read. */
+/*
+ * In the read pool: the same from the order's frozen bytes, where the store can be read. Whether the caller
+ * may see it is asked again: the order's shard has answered that before the wait for the pool.
+ */
 static void render_frozen(struct api_task *task)
 {
     struct order_call *call = &task->call;
@@ -189,7 +193,8 @@ static void render_frozen(struct api_task *task)
             api_task_fault(task, "INTERNAL", "The order cannot be read");
             return;
         }
-        order->on = call->frozen_on;
+        if (!api_pages_may_see(&task->scene, thawed, &order->on))
+            order = NULL;
     }
     if (!task->is_mutation) {
         api_task_execute(task, order);
@@ -309,16 +314,47 @@ static void answer_unshown(struct api_task *task)
     api_task_finish(task);
 }
 
+/*
+ * Whether the tenant changed while the read waited and ran: then what it shows was allowed by a version that
+ * is over, and a withdrawal may have been answered since. Holds the current version for another read; NULL
+ * when there is none to read under.
+ */
+static bool tenant_moved(struct api_task *task, const struct tenant_version **now)
+{
+    *now = actors_tenant(task->request->as->shard, task->tenant->number);
+    if (*now == task->tenant)
+        return false;
+    if (!*now || (*now)->status == TENANT_REMOVED || task->read_repeats == READ_REPEATS_MAX)
+        *now = NULL;
+    return true;
+}
+
+static void read_again(struct api_task *task, const struct tenant_version *tenant)
+{
+    tenant_version_release(task->tenant);
+    task->tenant = tenant_version_hold(tenant);
+    task->read_repeats++;
+    oms_buf_reset(&task->call.out);
+    gql_errors_init(&task->errors, &task->call.arena);
+    api_task_read(task);
+}
+
 static void read_returned(struct rt_shard *shard, struct rt_message *message)
 {
     struct api_task *task = OMS_CONTAINER_OF(message, struct api_task, read.job.message);
+    const struct tenant_version *now = NULL;
+    bool ran = message->status == OMS_OK, moved = ran && tenant_moved(task, &now);
     (void)shard;
-    if (message->status != OMS_OK && task->is_mutation)
-        answer_unshown(task);
-    else if (message->status != OMS_OK)
-        api_task_fail(task, "BUSY", "Too many reads are in flight: retry in a moment");
-    else
+    if (ran && !moved)
         api_task_finish(task);
+    else if (now)
+        read_again(task, now);
+    else if (task->is_mutation)
+        answer_unshown(task);
+    else if (moved)
+        api_task_fail(task, "BUSY", "The tenant is being changed: retry in a moment");
+    else
+        api_task_fail(task, "BUSY", "Too many reads are in flight: retry in a moment");
 }
 
 void api_task_read(struct api_task *task)
