@@ -39,10 +39,7 @@ static void answer(struct api_request *request)
         http_respond_error(exchange, 500, "RESPONSE_TOO_LARGE",
                            "The answer is larger than %u bytes: ask for less", OMS_RESPONSE_BYTES_MAX);
     else
-        http_respond(exchange, 200,
-                     request->graphql_response ? "application/graphql-response+json; charset=utf-8"
-                                               : "application/json; charset=utf-8",
-                     NULL, 0);
+        http_respond(exchange, 200, api_media_type(request->media), NULL, 0);
 }
 
 static void start_root(struct api_request *request, size_t index)

@@ -12,6 +12,7 @@
 #include "actors/order_call.h"
 #include "actors/order_list.h"
 #include "http/api/api.h"
+#include "http/api/negotiate.h"
 #include "http/api/pages.h"
 #include "http/api/plan_cache.h"
 #include "http/api/resolve.h"
@@ -51,7 +52,7 @@ struct api_request {
     size_t next_root;      /* mutations: the next one to start */
     _Atomic uint64_t rows; /* looked at by its reads so far; they run side by side */
     struct oms_str tenant_header, key_header;
-    bool graphql_response; /* answers as application/graphql-response+json */
+    enum api_media media; /* that it is answered in: one of the two JSON types */
 };
 
 /* How a root field is run; the `host` of its binding. */
