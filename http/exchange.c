@@ -143,3 +143,36 @@ void http_respond_error_with(struct http_exchange *exchange, unsigned status,
     respond_error(exchange, status, headers, header_count, code, format, args);
     va_end(args);
 }
+
+/* ---- streaming ---- */
+
+bool http_stream_begin(struct http_exchange *exchange, unsigned status, const char *content_type,
+                       const struct http_header *headers, size_t header_count,
+                       const struct http_stream_events *events, void *context)
+{
+    OMS_ASSERT(events->ready && events->gone);
+    return exchange->ops->stream_begin(exchange, status, content_type, headers, header_count, events,
+                                       context);
+}
+
+bool http_stream_is_ready(const struct http_exchange *exchange)
+{
+    return exchange->ops->stream_is_ready(exchange);
+}
+
+void http_stream_send(struct http_exchange *exchange, const struct http_chunk *chunks, size_t count)
+{
+    OMS_ASSERT(count >= 1 && count <= HTTP_STREAM_CHUNKS_MAX && http_stream_is_ready(exchange));
+    exchange->ops->stream_send(exchange, chunks, count);
+}
+
+void http_stream_end(struct http_exchange *exchange, const struct http_chunk *chunks, size_t count)
+{
+    OMS_ASSERT(count <= HTTP_STREAM_CHUNKS_MAX);
+    exchange->ops->stream_end(exchange, chunks, count);
+}
+
+void http_stream_abort(struct http_exchange *exchange)
+{
+    exchange->ops->stream_abort(exchange);
+}

@@ -36,14 +36,33 @@ struct http_header {
 };
 
 struct http_exchange;
+struct http_claims;
+struct http_chunk;
+struct http_stream_events;
+struct http_websocket;
+struct http_websocket_events;
 
-/* What carries the exchange: h2o in the server, a stand-in in tests. Handlers use the functions below
- * instead. */
+/*
+ * What carries the exchange: h2o in the server, a WebSocket for an operation on one, a stand-in in tests.
+ * Handlers use the functions below instead. A carrier that cannot stream or upgrade leaves those members
+ * NULL.
+ */
 struct http_exchange_ops {
     struct oms_str (*header)(struct http_exchange *exchange, const char *name);
     unsigned (*header_count)(const struct http_exchange *exchange, const char *name);
     void (*respond)(struct http_exchange *exchange, unsigned status, const char *content_type,
                     const struct http_header *headers, size_t header_count);
+    bool (*stream_begin)(struct http_exchange *exchange, unsigned status, const char *content_type,
+                         const struct http_header *headers, size_t header_count,
+                         const struct http_stream_events *events, void *context);
+    bool (*stream_is_ready)(const struct http_exchange *exchange);
+    void (*stream_send)(struct http_exchange *exchange, const struct http_chunk *chunks, size_t count);
+    void (*stream_end)(struct http_exchange *exchange, const struct http_chunk *chunks, size_t count);
+    void (*stream_abort)(struct http_exchange *exchange);
+    /* The request was found proper; `accept` is the value of Sec-WebSocket-Accept. */
+    struct http_websocket *(*websocket_accept)(struct http_exchange *exchange, struct oms_str accept,
+                                               const char *protocol,
+                                               const struct http_websocket_events *events, void *context);
 };
 
 struct http_exchange {
@@ -59,6 +78,8 @@ struct http_exchange {
     unsigned http_version;      /* 10, 11, 20 */
     uint64_t started_ns;        /* mono_ns */
     bool gone;                  /* the client reset the stream or closed the connection */
+    bool is_websocket;          /* an operation of a WebSocket: may stream whatever it accepts */
+    const struct http_claims *claims; /* one who was authenticated before the handler ran; held; or NULL */
     struct oms_arena arena;     /* the request's memory: until the exchange ends */
     struct oms_buf out;         /* the response body is built here and recycled with the exchange */
     struct http_header cors[4]; /* set by the CORS layer, added to whatever answers */

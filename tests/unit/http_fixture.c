@@ -39,10 +39,15 @@ static void keep_header(struct fake_exchange *fake, const struct http_header *he
              OMS_STR_ARG(header->value));
 }
 
-static void keep_answer(struct http_exchange *exchange, unsigned status, const char *content_type,
-                        const struct http_header *headers, size_t header_count)
+static struct fake_exchange *fake_of(struct http_exchange *exchange)
 {
-    struct fake_exchange *fake = OMS_CONTAINER_OF(exchange, struct fake_exchange, exchange);
+    return OMS_CONTAINER_OF(exchange, struct fake_exchange, exchange);
+}
+
+static void keep_head(struct http_exchange *exchange, unsigned status, const char *content_type,
+                      const struct http_header *headers, size_t header_count)
+{
+    struct fake_exchange *fake = fake_of(exchange);
     fake->answers++;
     fake->status = status;
     snprintf(fake->content_type, sizeof(fake->content_type), "%s", content_type ? content_type : "");
@@ -50,13 +55,96 @@ static void keep_answer(struct http_exchange *exchange, unsigned status, const c
         keep_header(fake, &exchange->cors[i]);
     for (size_t i = 0; i < header_count; i++)
         keep_header(fake, &headers[i]);
+}
+
+static void keep_answer(struct http_exchange *exchange, unsigned status, const char *content_type,
+                        const struct http_header *headers, size_t header_count)
+{
+    struct fake_exchange *fake = fake_of(exchange);
+    keep_head(exchange, status, content_type, headers, header_count);
     snprintf(fake->body, sizeof(fake->body), "%.*s", (int)exchange->out.len,
              exchange->out.data ? exchange->out.data : "");
 }
 
+/* ---- streams ---- */
+
+static bool begin_stream(struct http_exchange *exchange, unsigned status, const char *content_type,
+                         const struct http_header *headers, size_t header_count,
+                         const struct http_stream_events *events, void *context)
+{
+    struct fake_exchange *fake = fake_of(exchange);
+    keep_head(exchange, status, content_type, headers, header_count);
+    if (exchange->gone)
+        return false;
+    fake->events = events;
+    fake->events_context = context;
+    fake->sending = true; /* the head */
+    oms_arena_fini(&exchange->arena);
+    oms_arena_init(&exchange->arena, 1024, 1u << 20);
+    exchange->path = exchange->query = exchange->body = exchange->authority = OMS_STR_NONE;
+    return true;
+}
+
+static bool stream_is_ready(const struct http_exchange *exchange)
+{
+    const struct fake_exchange *fake = OMS_CONTAINER_OF(exchange, const struct fake_exchange, exchange);
+    return !fake->sending;
+}
+
+static void keep_chunks(struct http_exchange *exchange, const struct http_chunk *chunks, size_t count)
+{
+    struct fake_exchange *fake = fake_of(exchange);
+    OMS_ASSERT(fake->events && !fake->stream_ended && !exchange->gone);
+    for (size_t i = 0; i < count; i++) {
+        size_t len = strlen(fake->body);
+        snprintf(fake->body + len, sizeof(fake->body) - len, "%.*s", OMS_STR_ARG(chunks[i].text));
+        http_payload_release(chunks[i].payload);
+    }
+    fake->sends++;
+    fake->sending = true;
+}
+
+static void end_stream(struct http_exchange *exchange, const struct http_chunk *chunks, size_t count)
+{
+    keep_chunks(exchange, chunks, count);
+    fake_of(exchange)->stream_ended = true;
+}
+
+static void abort_stream(struct http_exchange *exchange)
+{
+    keep_chunks(exchange, NULL, 0);
+    fake_of(exchange)->stream_ended = fake_of(exchange)->aborted = true;
+}
+
+void fake_take(struct fake_exchange *fake)
+{
+    OMS_ASSERT(fake->sending);
+    fake->sending = false;
+    if (fake->events && !fake->stream_ended && !fake->exchange.gone)
+        fake->events->ready(&fake->exchange, fake->events_context);
+}
+
+void fake_go(struct fake_exchange *fake)
+{
+    fake->exchange.gone = true;
+    if (fake->events && !fake->stream_ended)
+        fake->events->gone(&fake->exchange, fake->events_context);
+}
+
+/* ---- beginning and ending ---- */
+
 void fake_begin(struct fake_exchange *fake, const char *method, const char *path)
 {
-    static const struct http_exchange_ops ops = {find_header, count_headers, keep_answer};
+    static const struct http_exchange_ops ops = {
+        .header = find_header,
+        .header_count = count_headers,
+        .respond = keep_answer,
+        .stream_begin = begin_stream,
+        .stream_is_ready = stream_is_ready,
+        .stream_send = keep_chunks,
+        .stream_end = end_stream,
+        .stream_abort = abort_stream,
+    };
     memset(fake, 0, sizeof(*fake));
     fake->exchange.ops = &ops;
     fake->exchange.method_text = oms_str_of(method);

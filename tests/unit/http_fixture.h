@@ -18,13 +18,23 @@ struct fake_exchange {
     unsigned status;
     char content_type[64];
     char headers[2048]; /* "name: value\n" of the answer, cross-origin ones too */
-    char body[4096];
+    char body[4096];    /* of a stream: all that was sent */
+    /* A stream, once begun: */
+    const struct http_stream_events *events;
+    void *events_context;
+    bool sending; /* something is on its way until fake_take */
+    bool stream_ended, aborted;
+    unsigned sends;
 };
 
 void fake_begin(struct fake_exchange *fake, const char *method, const char *path);
 /* Borrows both texts. */
 void fake_header(struct fake_exchange *fake, const char *name, const char *value);
 void fake_end(struct fake_exchange *fake);
+/* The connection takes what is on its way: `ready` is called, unless the stream has ended. */
+void fake_take(struct fake_exchange *fake);
+/* The client goes away: `gone` is called for a stream that has not ended. */
+void fake_go(struct fake_exchange *fake);
 /* The value of an answer's header, valid until the next call; NULL without one. */
 const char *fake_answer(const struct fake_exchange *fake, const char *name);
 
