@@ -68,16 +68,16 @@ static bool in_list(const struct oms_value *list, struct oms_str text)
     return false;
 }
 
-static bool matches_event(const struct order_event_filter *filter, enum order_event_type type,
-                          enum order_command_type command)
+bool order_event_filter_event(const struct order_event_filter *filter, enum order_event_type type,
+                              enum order_command_type command)
 {
     return !filter || ((!filter->types || (filter->types >> type & 1)) &&
                        (!filter->commands || (filter->commands >> command & 1)));
 }
 
 /* Of what the caller sees of the order: a vendor no payments, and their own lines only. */
-static bool matches_order(const struct order_event_filter *filter, const struct order *order,
-                          const struct access *access, const struct access_order *on)
+bool order_event_filter_order(const struct order_event_filter *filter, const struct order *order,
+                              const struct access *access, const struct access_order *on)
 {
     if (!filter)
         return true;
@@ -151,7 +151,7 @@ static bool reaches(const struct feed *feed, const struct order *order)
     struct order_context context = {.principal = &(struct principal){.kind = PRINCIPAL_USER},
                                     .access = feed->access};
     return order_access(order, &context, PERMISSION_GET_ORDER, &on) &&
-           matches_order(feed->filter, order, feed->access, &on);
+           order_event_filter_order(feed->filter, order, feed->access, &on);
 }
 
 /* ---- the walk ---- */
@@ -181,7 +181,7 @@ static enum oms_status add_record(struct feed *feed, const struct store_record *
         status = order_event_decode(seen->events[i], scratch, &event);
         if (status != OMS_OK)
             return status;
-        if (!matches_event(feed->filter, event.type, meta.command))
+        if (!order_event_filter_event(feed->filter, event.type, meta.command))
             continue;
         if (page->count == limit) {
             page->has_next = true;

@@ -44,6 +44,13 @@ OMS_MUST_USE enum oms_status order_event_filter_parse(const struct oms_value *in
                                                       const struct order_event_filter **out,
                                                       struct refusal_list *refusals);
 
+/* Whether the event alone matches: its type and command. NULL: no filter. Any thread. */
+bool order_event_filter_event(const struct order_event_filter *filter, enum order_event_type type,
+                              enum order_command_type command);
+/* Whether the order after the event's unit matches, of what this caller sees of it. */
+bool order_event_filter_order(const struct order_event_filter *filter, const struct order *order,
+                              const struct access *access, const struct access_order *on);
+
 /* The tenant's feed, in commit order, filtered, with the caller's scope applied, examining a bounded number.
  */
 OMS_MUST_USE enum oms_status order_history_feed(struct store_engine *engine, struct store_view *view,

@@ -34,7 +34,28 @@ struct api_event {
     const struct order_history_event *event;
     uint32_t tenant;
     const struct api_order *order; /* as it is now: its currency, and how the caller stands to it */
+    bool live; /* the event was just applied: `order` is as of it, and its commit is not known yet (0) */
 };
+
+/* Value of StreamItem. */
+struct api_stream_item {
+    uint64_t commit; /* 0 with a live event: see api_write_mark */
+    unsigned ordinal;
+    const struct api_event *event; /* NULL: a checkpoint */
+};
+
+/*
+ * A live event is executed before its unit has a commit number. What shows the number writes a mark instead,
+ * two bytes that no JSON has (a control character and a letter); when the unit is durable, whoever executed
+ * the event replaces the marks by the same three functions with the number.
+ */
+#define API_MARK '\x01'
+enum api_mark { API_MARK_CURSOR = 'C', API_MARK_COMMIT = 'N', API_MARK_ID = 'I' };
+bool api_write_mark(struct oms_buf *out, enum api_mark mark);
+bool api_write_cursor(struct oms_buf *out, uint64_t commit, unsigned ordinal);
+bool api_write_commit(struct oms_buf *out, uint64_t commit);
+bool api_write_event_id(struct oms_buf *out, uint32_t tenant, const unsigned char order_id[16],
+                        uint64_t commit, unsigned ordinal);
 
 /* Value of OrderEventConnection. */
 struct api_event_page {

@@ -16,7 +16,11 @@
 #include "http/graphql/graphql.h"
 
 /* Beside GQL_NEEDS_STORE: the selection reads notes, which may lie beside the state. */
-enum { API_NEEDS_NOTES = 1u << 1 };
+enum {
+    API_NEEDS_NOTES = 1u << 1,
+    /* … what it shows depends on who asks beyond what they may do: callers of one class differ. */
+    API_NEEDS_CALLER = 1u << 2,
+};
 
 struct api_owned;
 
@@ -90,6 +94,7 @@ void api_bind_parts(struct api_bindings *bindings);    /* resolve_parts.c: lines
 void api_bind_history(struct api_bindings *bindings);  /* resolve_history.c: events and connections */
 void api_bind_payloads(struct api_bindings *bindings); /* resolve_payload.c: payloads, refusals, actions */
 void api_bind_tenant(struct api_bindings *bindings);   /* resolve_tenant.c: viewer and tenant */
+void api_bind_subscriptions(struct api_bindings *bindings); /* roots_subscription.c: the roots and items */
 /* Scalars and the Node interface. Static storage. */
 const struct gql_scalar_binding *api_scalars(size_t *count);
 const struct gql_type_binding *api_types(size_t *count);

@@ -9,39 +9,50 @@
 
 /* ---- OrderEvent ---- */
 
-static bool write_cursor(struct oms_buf *out, uint64_t commit, unsigned ordinal)
+bool api_write_mark(struct oms_buf *out, enum api_mark mark)
+{
+    oms_buf_append_char(out, API_MARK);
+    oms_buf_append_char(out, (char)mark);
+    return true;
+}
+
+bool api_write_cursor(struct oms_buf *out, uint64_t commit, unsigned ordinal)
 {
     char text[IDS_CURSOR_TEXT_MAX];
+    if (!commit)
+        return api_write_mark(out, API_MARK_CURSOR);
     ids_cursor_text((struct ids_cursor){commit, ordinal}, text);
     return api_write_name(out, text);
 }
 
-static bool write_commit(struct oms_buf *out, uint64_t commit)
+bool api_write_commit(struct oms_buf *out, uint64_t commit)
 {
+    if (!commit)
+        return api_write_mark(out, API_MARK_COMMIT);
     oms_buf_append_char(out, '"');
     oms_buf_append_u64(out, commit);
     oms_buf_append_char(out, '"');
     return true;
 }
 
-static bool event_id(struct gql_exec *x, const void *parent, struct oms_buf *out)
+bool api_write_event_id(struct oms_buf *out, uint32_t tenant, const unsigned char order_id[16],
+                        uint64_t commit, unsigned ordinal)
 {
-    const struct api_event *p = parent;
-    struct ids_node node = {.kind = IDS_NODE_EVENT,
-                            .tenant = p->tenant,
-                            .commit = p->event->commit,
-                            .ordinal = p->event->ordinal};
+    struct ids_node node = {.kind = IDS_NODE_EVENT, .tenant = tenant, .commit = commit, .ordinal = ordinal};
     char text[IDS_NODE_TEXT_MAX];
-    (void)x;
-    memcpy(node.order, p->event->order_id, sizeof(node.order));
+    if (!commit)
+        return api_write_mark(out, API_MARK_ID);
+    memcpy(node.order, order_id, sizeof(node.order));
     ids_node_text(&node, text);
     return api_write_name(out, text);
 }
 
-API_LEAF_FN(event_cursor, struct api_event, write_cursor(out, p->event->commit, p->event->ordinal))
+API_LEAF_FN(event_id, struct api_event,
+            api_write_event_id(out, p->tenant, p->event->order_id, p->event->commit, p->event->ordinal))
+API_LEAF_FN(event_cursor, struct api_event, api_write_cursor(out, p->event->commit, p->event->ordinal))
 API_LEAF_FN(event_sequence, struct api_event, api_write_int(out, (int64_t)p->event->meta.sequence))
 API_LEAF_FN(event_version, struct api_event, api_write_int(out, (int64_t)p->event->meta.version))
-API_LEAF_FN(event_commit, struct api_event, write_commit(out, p->event->commit))
+API_LEAF_FN(event_commit, struct api_event, api_write_commit(out, p->event->commit))
 API_LEAF_FN(event_at, struct api_event, api_write_time(out, p->event->meta.time))
 API_LEAF_FN(event_type, struct api_event, api_write_name(out, order_event_name(p->event->event.type)))
 API_LEAF_FN(event_command, struct api_event,
@@ -53,10 +64,12 @@ static const void *event_actor(struct gql_exec *x, const void *parent)
     return &((const struct api_event *)parent)->event->meta.actor;
 }
 
-/* The order as of this event: a fold of its units. Also what the change of an event may show depends on it.
- */
-static struct api_order *event_order_at(struct gql_exec *x, const struct api_event *p)
+/* The order as of this event: as it stands while it is being applied, else a fold of its units. Also what the
+ * change of an event may show depends on it. */
+static const struct api_order *event_order_at(struct gql_exec *x, const struct api_event *p)
 {
+    if (p->live)
+        return p->order;
     struct api_scene *scene = api_scene_of(x);
     struct rt_address address;
     struct order *order = NULL;
@@ -192,8 +205,9 @@ static const struct gql_binding bindings[] = {
     API_LEAF("OrderEvent.type", event_type),
     API_LEAF("OrderEvent.command", event_command),
     API_OBJECT("OrderEvent.actor", event_actor),
-    {"OrderEvent.change", GQL_LEAF, GQL_NEEDS_STORE, {.leaf = event_change}},
-    {"OrderEvent.order", GQL_OBJECT, GQL_NEEDS_STORE, {.object = event_order}},
+    /* These two read the store for a past event, which itself came from there, and nothing for a live one. */
+    API_LEAF("OrderEvent.change", event_change),
+    API_OBJECT("OrderEvent.order", event_order),
     API_LIST("OrderConnection.nodes", orders_nodes),
     API_LIST("OrderConnection.edges", orders_edges),
     API_OBJECT("OrderConnection.pageInfo", orders_info),

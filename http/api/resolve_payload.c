@@ -126,7 +126,7 @@ static const struct gql_binding bindings[] = {
     API_LEAF("UserError.code", error_code),
     API_LEAF("UserError.field", error_field),
     API_LEAF("UserError.message", error_message),
-    API_LIST("Order.availableActions", order_actions),
+    API_LIST_NEEDS("Order.availableActions", order_actions, API_NEEDS_CALLER),
     API_LEAF("AvailableAction.command", action_command),
     API_LEAF("AvailableAction.allowed", action_allowed),
     API_LIST("AvailableAction.reasons", action_reasons),
