@@ -73,16 +73,16 @@ struct http_exchange {
     struct oms_str path;  /* without the query; not decoded */
     struct oms_str query; /* behind '?', not decoded; absent without one */
     struct oms_str body;
-    struct oms_str authority;   /* the Host header or :authority; absent without one */
-    struct oms_str peer;        /* numeric address and port */
-    unsigned http_version;      /* 10, 11, 20 */
-    uint64_t started_ns;        /* mono_ns */
-    bool gone;                  /* the client reset the stream or closed the connection */
-    bool is_websocket;          /* an operation of a WebSocket: may stream whatever it accepts */
+    struct oms_str authority;         /* the Host header or :authority; absent without one */
+    struct oms_str peer;              /* numeric address and port */
+    unsigned http_version;            /* 10, 11, 20 */
+    uint64_t started_ns;              /* mono_ns */
+    bool gone;                        /* the client reset the stream or closed the connection */
+    bool is_websocket;                /* an operation of a WebSocket: may stream whatever it accepts */
     const struct http_claims *claims; /* one who was authenticated before the handler ran; held; or NULL */
-    struct oms_arena arena;     /* the request's memory: until the exchange ends */
-    struct oms_buf out;         /* the response body is built here and recycled with the exchange */
-    struct http_header cors[4]; /* set by the CORS layer, added to whatever answers */
+    struct oms_arena arena;           /* the request's memory: until the exchange ends */
+    struct oms_buf out;               /* the response body is built here and recycled with the exchange */
+    struct http_header cors[4];       /* set by the CORS layer, added to whatever answers */
     unsigned cors_count;
     unsigned
         refusal; /* 413 or 503: the server refused it; the router answers so instead of calling a handler */

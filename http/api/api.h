@@ -12,7 +12,9 @@
 #include "http/exchange.h"
 
 struct api;
+struct api_shard;
 struct http_cors;
+struct stream_request;
 
 struct api_config {
     struct rt_host *host;
@@ -25,6 +27,15 @@ struct api_config {
     /* The shard's cross-origin rules; borrowed; may be NULL. */
     struct http_cors *(*cors)(void *context, unsigned shard);
     void *cors_context;
+    /* Answers a subscription's exchange with its stream, as server-sent events or, for a WebSocket's
+     * operation, as its protocol has them; takes a hold of the claims of its own. NULL: there are no streams.
+     */
+    void (*subscribe)(void *context, struct api_shard *as, struct http_exchange *exchange,
+                      const struct stream_request *request, bool as_events);
+    /* A ticket (http/auth/ticket.h) for the caller: OMS_BUSY when too many are out. NULL: there are none. */
+    enum oms_status (*ticket)(void *context, struct rt_shard *shard, const struct http_claims *claims,
+                              char *text, int64_t *expires_ms);
+    void *stream_context;
 };
 
 /* Before the host starts; everything in the config outlives the api. */

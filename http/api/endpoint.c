@@ -10,9 +10,12 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "http/api/answer.h"
 #include "http/api/params.h"
 #include "http/api/request.h"
 #include "http/cors.h"
+#include "http/stream/stream.h"
+#include "runtime/base/limits.h"
 
 #define NS_PER_S UINT64_C(1000000000)
 
@@ -24,7 +27,7 @@ static void respond_faults(struct http_exchange *exchange, const struct gql_erro
 {
     oms_buf_reset(&exchange->out);
     gql_respond(NULL, NULL, errors, &exchange->out);
-    http_respond(exchange, media == API_MEDIA_GRAPHQL_RESPONSE ? 400 : 200, api_media_type(media), NULL, 0);
+    api_answer(exchange, media, media == API_MEDIA_GRAPHQL_RESPONSE ? 400 : 200, NULL, 0);
 }
 
 /* ---- plans ---- */
@@ -120,7 +123,7 @@ static void respond_needs_post(struct api_request *request)
     oms_buf_reset(&exchange->out);
     oms_buf_append_lit(&exchange->out, "{\"errors\":[{\"message\":\"Mutations need POST\",\"extensions\":"
                                        "{\"code\":\"METHOD_NOT_ALLOWED\"}}]}");
-    http_respond(exchange, 405, api_media_type(request->media), &allow, 1);
+    api_answer(exchange, request->media, 405, &allow, 1);
 }
 
 /* What the operation is, and what its kind needs; false after answering. */
@@ -146,15 +149,60 @@ static bool make_ready(struct api_request *request, const struct api_params *par
     return check_tenants(request);
 }
 
+/* The document's variables as text: a stream is bound again where its events happen. */
+static bool variables_text(struct http_exchange *exchange, const struct oms_value *variables,
+                           struct oms_str *out)
+{
+    struct oms_buf text;
+    *out = OMS_STR_NONE;
+    if (!variables)
+        return true;
+    oms_buf_init(&text, OMS_BODY_BYTES_MAX);
+    oms_value_write_json(variables, &text);
+    bool fits = !text.overflow;
+    *out = oms_str_copy(&exchange->arena, oms_buf_str(&text));
+    oms_buf_fini(&text);
+    return fits && oms_str_present(*out);
+}
+
+/* Answers a subscription with its stream, or says what is missing for one. */
+static void subscribe(struct api_request *request, const struct api_params *params, bool streams)
+{
+    struct http_exchange *exchange = request->exchange;
+    const struct api_config *config = &request->as->api->config;
+    struct stream_request stream = {
+        .document = params->query,
+        .operation = params->operation_name,
+        .gql = request->gql,
+        .claims = request->claims,
+        .tenant_header = request->tenant_header,
+        .last_event_id = http_exchange_header(exchange, "last-event-id"),
+    };
+    if (!config->subscribe)
+        api_refuse(exchange, request->media, 501, "NOT_IMPLEMENTED", "Subscriptions are not served here");
+    else if (!streams && !exchange->is_websocket)
+        api_refuse(
+            exchange, request->media, 406, "NOT_ACCEPTABLE",
+            "A subscription is answered as a stream: send Accept: text/event-stream, or use a WebSocket "
+            "with the protocol graphql-transport-ws");
+    else if (!variables_text(exchange, params->variables, &stream.variables))
+        api_refuse(exchange, request->media, 413, "BODY_TOO_LARGE", "The variables are too large");
+    else
+        config->subscribe(config->stream_context, request->as, exchange, &stream, !exchange->is_websocket);
+}
+
 /* Binds and starts; answers faults. Owns the holds of `request`, which lives in the exchange: not to be
  * touched once that is answered. */
-static void run(struct api_request *request, const struct api_params *params)
+static void run(struct api_request *request, const struct api_params *params, bool streams)
 {
     struct gql_prepared *prepared = request->prepared;
     const struct http_claims *claims = request->claims;
     if (make_ready(request, params)) {
-        api_request_start(request);
-        return;
+        if (gql_request_operation(request->gql) != GQL_SUBSCRIPTION) {
+            api_request_start(request);
+            return;
+        }
+        subscribe(request, params, streams);
     }
     gql_prepared_release(prepared);
     http_claims_release(claims);
@@ -164,11 +212,11 @@ static void run(struct api_request *request, const struct api_params *params)
 static bool negotiate(struct http_exchange *exchange, struct api_accepted *accepted)
 {
     *accepted = api_negotiate(http_exchange_header(exchange, "accept"));
-    if (accepted->media == API_MEDIA_JSON || accepted->media == API_MEDIA_GRAPHQL_RESPONSE)
+    if (accepted->media != API_MEDIA_NONE)
         return true;
-    /* API_MEDIA_EVENT_STREAM, and accepted->streams for a subscription: the way of streams begins here. */
-    http_respond_error(exchange, 406, "NOT_ACCEPTABLE",
-                       "Answers are application/json or application/graphql-response+json");
+    http_respond_error(
+        exchange, 406, "NOT_ACCEPTABLE",
+        "Answers are application/json, application/graphql-response+json or text/event-stream");
     return false;
 }
 
@@ -190,7 +238,7 @@ void api_handle_graphql(struct http_exchange *exchange, void *context)
         request->claims = claims;
         request->prepared = prepare(as, params.query, &request->errors);
         if (request->prepared) {
-            run(request, &params);
+            run(request, &params, accepted.streams);
             return;
         }
         as->stats.errors++;

@@ -1,9 +1,9 @@
 /* See params.h. What is not given and what is null are the same; a wrong type is refused, never guessed. */
 #include "http/api/params.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 
+#include "http/api/answer.h"
 #include "http/query_string.h"
 #include "runtime/base/json.h"
 #include "runtime/base/limits.h"
@@ -13,26 +13,6 @@ struct reader {
     struct http_exchange *exchange;
     enum api_media media;
 };
-
-void api_refuse(struct http_exchange *exchange, enum api_media media, unsigned status, const char *code,
-                const char *format, ...)
-{
-    char text[512];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(text, sizeof(text), format, args);
-    va_end(args);
-    struct oms_str message = oms_str_of(text);
-    message.len = oms_utf8_valid_prefix(message); /* a client's text may end in the middle of a character */
-    struct oms_buf *out = &exchange->out;
-    oms_buf_reset(out);
-    oms_buf_append_lit(out, "{\"errors\":[{\"message\":");
-    oms_json_write_string(out, message);
-    oms_buf_append_lit(out, ",\"extensions\":{\"code\":");
-    oms_json_write_string(out, oms_str_of(code));
-    oms_buf_append_lit(out, "}}]}");
-    http_respond(exchange, status, api_media_type(media), NULL, 0);
-}
 
 static bool bad(const struct reader *reader, const char *message)
 {

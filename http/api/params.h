@@ -20,8 +20,4 @@ struct api_params {
 /* Fills `out`, or answers what is wrong with the request, as `media`, and returns false. */
 bool api_params_read(struct http_exchange *exchange, enum api_media media, struct api_params *out);
 
-/* Answers a request that cannot be run: one error, in the negotiated type. `headers` are copied. */
-void api_refuse(struct http_exchange *exchange, enum api_media media, unsigned status, const char *code,
-                const char *format, ...) OMS_PRINTF(5, 6);
-
 #endif

@@ -1,7 +1,7 @@
 /* The course of one request: tasks out, results in, one answer. See request.h. */
 #include "http/api/request.h"
 
-#include "http/cors.h"
+#include "http/api/answer.h"
 #include "runtime/base/limits.h"
 
 static void add_errors(struct gql_errors *to, const struct gql_errors *from)
@@ -39,7 +39,7 @@ static void answer(struct api_request *request)
         http_respond_error(exchange, 500, "RESPONSE_TOO_LARGE",
                            "The answer is larger than %u bytes: ask for less", OMS_RESPONSE_BYTES_MAX);
     else
-        http_respond(exchange, 200, api_media_type(request->media), NULL, 0);
+        api_answer(exchange, request->media, 200, NULL, 0);
 }
 
 static void start_root(struct api_request *request, size_t index)

@@ -28,6 +28,34 @@ const struct http_claims *http_claims_hold(const struct http_claims *claims)
     return claims;
 }
 
+static const struct oms_str *copy_list(struct oms_arena *arena, const struct oms_str *list, size_t count)
+{
+    struct oms_str *copy = oms_arena_calloc(arena, count + 1, sizeof(*copy));
+    OMS_ASSERT(copy);
+    for (size_t i = 0; i < count; i++)
+        copy[i] = oms_str_copy(arena, list[i]);
+    return copy;
+}
+
+struct http_claims *http_claims_copy(const struct http_claims *claims)
+{
+    struct http_claims *copy = http_claims_create();
+    struct oms_arena *arena = &copy->arena;
+    struct oms_arena fresh = *arena;
+    *copy = *claims;
+    copy->holds = 1;
+    copy->arena = fresh;
+    /* The arena's maximum is that of the original, which held the same. */
+    copy->issuer = oms_str_copy(arena, claims->issuer);
+    copy->subject = oms_str_copy(arena, claims->subject);
+    copy->display_name = oms_str_copy(arena, claims->display_name);
+    copy->vendor_id = oms_str_copy(arena, claims->vendor_id);
+    copy->customer_id = oms_str_copy(arena, claims->customer_id);
+    copy->tenants = copy_list(arena, claims->tenants, claims->tenant_count);
+    copy->roles = copy_list(arena, claims->roles, claims->role_count);
+    return copy;
+}
+
 void http_claims_release(const struct http_claims *claims)
 {
     if (!claims)

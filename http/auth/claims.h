@@ -32,6 +32,8 @@ struct http_claims {
 /* New, with one hold, empty. */
 struct http_claims *http_claims_create(void);
 const struct http_claims *http_claims_hold(const struct http_claims *claims);
+/* A deep copy with one hold, which nobody else shares: it may move to another shard. */
+struct http_claims *http_claims_copy(const struct http_claims *claims);
 /* NULL is allowed. */
 void http_claims_release(const struct http_claims *claims);
 /* The acting person in a tenant; borrows text from the claims, which the caller holds meanwhile. */

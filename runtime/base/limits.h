@@ -51,6 +51,16 @@
 #define OMS_TOKEN_BYTES_MAX            16384
 #define OMS_TOKEN_CACHE_MAX            16384 /* per shard */
 
+/* ---- live streams ---- */
+#define OMS_STREAM_HEARTBEAT_MS     15000 /* of silence; also between a WebSocket's pings */
+#define OMS_STREAM_SEND_BYTES_MAX   (256u << 10) /* handed to a connection at a time */
+#define OMS_WEBSOCKET_INIT_MS       10000 /* until connection_init */
+#define OMS_WEBSOCKET_OPERATIONS_MAX 100  /* of one connection */
+#define OMS_WEBSOCKET_UNSENT_MAX    (8u << 20) /* written for a client that does not read */
+#define OMS_WEBSOCKET_SILENT_PINGS  2 /* in a row */
+#define OMS_TICKETS_MAX             4096 /* per shard, out at a time */
+#define OMS_TICKET_MS               60000
+
 /* ---- GraphQL ---- */
 #define OMS_GQL_DOCUMENT_BYTES_MAX (128u << 10)
 #define OMS_GQL_TOKENS_MAX         10000
