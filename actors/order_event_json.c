@@ -8,6 +8,7 @@
 
 #include "actors/money.h"
 #include "actors/order_event_json_tables.h"
+#include "actors/order_sight.h"
 #include "runtime/base/assert.h"
 #include "runtime/base/buf.h"
 #include "runtime/base/datetime.h"
@@ -19,7 +20,8 @@ struct json_writer {
     const struct access_order *on;
     const struct access *access;
     uint16_t currency;
-    bool all; /* sees all lines */
+    bool all;            /* sees all lines */
+    bool whole_shipment; /* sees all items of the event's shipment */
 };
 
 /* ---- the vendor's lines ---- */
@@ -40,10 +42,9 @@ static bool own_line(const struct order *order, const struct access *access, uin
 static bool own_items(const struct order *order, const struct access *access, const struct order_item *items,
                       size_t count)
 {
-    for (size_t i = 0; i < count; i++)
-        if (own_line(order, access, items[i].line))
-            return true;
-    return false;
+    static const struct access_order vendor = {.vendor = true};
+
+    return order_sees_items(&(struct order_sight){order, access, &vendor}, items, count);
 }
 
 static bool own_return_items(const struct order *order, const struct access *access,
@@ -85,6 +86,18 @@ static bool own_return(const struct order *order, const struct access *access, u
     const struct order_return *ret = order ? order_find_return(order, id) : NULL;
 
     return ret && own_return_items(order, access, ret->items, ret->item_count);
+}
+
+/* Whether nobody else's goods are in the shipment that the event is about. */
+static bool whole_shipment(const struct order_event *event, const struct order_sight *sight)
+{
+    const struct order_shipment *shipment = NULL;
+
+    if (event->type == ORDER_EVENT_SHIPMENT_ADDED)
+        shipment = &event->shipment;
+    else if (order_event_rows[event->type].seen & SEEN_BY_SHIPMENT)
+        shipment = sight->order ? order_find_shipment(sight->order, event->shipment_changed.shipment) : NULL;
+    return shipment && order_sees_all_items(sight, shipment->items, shipment->item_count);
 }
 
 bool order_event_visible(const struct order_event *event, const struct order *order,
@@ -246,7 +259,8 @@ static bool present(const struct json_writer *writer, const struct json_field *f
 {
     const void *place = place_of(object, field);
 
-    if (!writer->all && !field->for_vendor)
+    if (!writer->all &&
+        !(field->for_vendor == SHOWN || (field->for_vendor == SHOWN_OF_WHOLE && writer->whole_shipment)))
         return false;
     switch ((enum json_kind)field->kind) {
     case JSON_TEXT:
@@ -388,11 +402,13 @@ void order_event_change_json(const struct order_event *event, const struct order
                                  .access = access,
                                  .currency = currency,
                                  .all = access_sees_all_lines(on)};
+    struct order_sight sight = {order, access, on};
 
     OMS_ASSERT(event->type > ORDER_EVENT_NONE && event->type < ORDER_EVENT_COUNT);
     if (!order_event_visible(event, order, on, access)) {
         oms_buf_append_lit(out, "{}");
         return;
     }
+    writer.whole_shipment = whole_shipment(event, &sight);
     write_object(&writer, order_event_rows[event->type].table, &event->created);
 }

@@ -12,19 +12,19 @@
 #define ROW(text, kind_, seen, t, m) .name = text, .kind = kind_, .for_vendor = seen, .offset = offsetof(t, m)
 #define SHARED(text, kind, t, m)                                                                             \
     {                                                                                                        \
-        ROW(text, kind, true, t, m)                                                                          \
+        ROW(text, kind, SHOWN, t, m)                                                                         \
     }
 #define PRIVATE(text, kind, t, m)                                                                            \
     {                                                                                                        \
-        ROW(text, kind, false, t, m)                                                                         \
+        ROW(text, kind, HIDDEN, t, m)                                                                        \
     }
 #define WORD(text, t, m, function)                                                                           \
     {                                                                                                        \
-        ROW(text, JSON_WORD, true, t, m), .word = (function)                                                 \
+        ROW(text, JSON_WORD, SHOWN, t, m), .word = (function)                                                \
     }
 #define PART(text, t, m, part)                                                                               \
     {                                                                                                        \
-        ROW(text, JSON_PART, true, t, m), .prefix = (part)                                                   \
+        ROW(text, JSON_PART, SHOWN, t, m), .prefix = (part)                                                  \
     }
 #define OBJECT(text, seen, t, m, tab)                                                                        \
     {                                                                                                        \
@@ -44,8 +44,8 @@
     }
 #define LINES(text, t, m, n, item, id, tab)                                                                  \
     {                                                                                                        \
-        ROW(text, JSON_LIST, true, t, m), .aux = offsetof(t, n), .line = offsetof(item, id) + 1,             \
-                                          .table = &(tab)                                                    \
+        ROW(text, JSON_LIST, SHOWN, t, m), .aux = offsetof(t, n), .line = offsetof(item, id) + 1,            \
+                                           .table = &(tab)                                                   \
     }
 #define TEXTS(text, seen, t, m, n)                                                                           \
     {                                                                                                        \
@@ -122,12 +122,12 @@ static const struct json_field line_rows[] = {
     SHARED("productSku", JSON_TEXT, struct order_line, sku),
     SHARED("productName", JSON_TEXT, struct order_line, name),
     SHARED("productCategory", JSON_TEXT, struct order_line, category),
-    OBJECT("vendor", true, struct order_line, vendor, vendor_table),
+    OBJECT("vendor", SHOWN, struct order_line, vendor, vendor_table),
     SHARED("orderQuantity", JSON_NUMBER, struct order_line, quantity),
     SHARED("productPrice", JSON_MONEY, struct order_line, unit_price),
     SHARED("discountAmount", JSON_MONEY, struct order_line, discount),
     SHARED("options", JSON_RAW, struct order_line, options),
-    OBJECT("package", true, struct order_line, package, package_table),
+    OBJECT("package", SHOWN, struct order_line, package, package_table),
     SHARED("isFreeGift", JSON_BOOL, struct order_line, free_gift),
     SHARED("isTaxable", JSON_BOOL, struct order_line, taxable),
 };
@@ -169,18 +169,18 @@ static const struct json_field created_rows[] = {
     SHARED("source", JSON_TEXT, struct order_created, source),
     WORD("stage", struct order_created, stage, stage_word),
     SHARED("placedAt", JSON_TIME, struct order_created, placed_at),
-    OBJECT("customerDetails", true, struct order_created, customer, customer_table),
-    FLAGGED_OBJECT("destination", true, struct order_created, destination, has_destination, address_table),
-    FLAGGED_OBJECT("billingAddress", false, struct order_created, billing, has_billing, address_table),
+    OBJECT("customerDetails", SHOWN, struct order_created, customer, customer_table),
+    FLAGGED_OBJECT("destination", SHOWN, struct order_created, destination, has_destination, address_table),
+    FLAGGED_OBJECT("billingAddress", HIDDEN, struct order_created, billing, has_billing, address_table),
     LINES("lineItems", struct order_created, lines, line_count, struct order_line, id,
           order_event_line_table),
-    OBJECT("shippingDetails", true, struct order_created, shipping, shipping_table),
-    TEXTS("coupons", false, struct order_created, coupons, coupon_count),
-    TEXTS("offerDetails", false, struct order_created, offers, offer_count),
+    OBJECT("shippingDetails", SHOWN, struct order_created, shipping, shipping_table),
+    TEXTS("coupons", HIDDEN, struct order_created, coupons, coupon_count),
+    TEXTS("offerDetails", HIDDEN, struct order_created, offers, offer_count),
     PRIVATE("taxesIncluded", JSON_BOOL, struct order_created, taxes_included),
-    LIST("taxLines", false, struct order_created, tax_lines, tax_line_count, tax_line_table),
-    TEXTS("taxDetails", false, struct order_created, tax_details, tax_detail_count),
-    OBJECT("totals", false, struct order_created, totals, totals_table),
+    LIST("taxLines", HIDDEN, struct order_created, tax_lines, tax_line_count, tax_line_table),
+    TEXTS("taxDetails", HIDDEN, struct order_created, tax_details, tax_detail_count),
+    OBJECT("totals", HIDDEN, struct order_created, totals, totals_table),
     PRIVATE("workflowVersion", JSON_COUNT, struct order_created, workflow_version),
 };
 TABLE(created_table, struct order_created, created_rows);
@@ -188,8 +188,8 @@ TABLE(created_table, struct order_created, created_rows);
 static const struct json_field lines_added_rows[] = {
     LINES("lineItems", struct order_lines_added, lines, line_count, struct order_line, id,
           order_event_line_table),
-    OBJECT("totals", false, struct order_lines_added, pricing.totals, totals_table),
-    LIST("taxLines", false, struct order_lines_added, pricing.tax_lines, pricing.tax_line_count,
+    OBJECT("totals", HIDDEN, struct order_lines_added, pricing.totals, totals_table),
+    LIST("taxLines", HIDDEN, struct order_lines_added, pricing.tax_lines, pricing.tax_line_count,
          tax_line_table),
 };
 TABLE(lines_added_table, struct order_lines_added, lines_added_rows);
@@ -197,16 +197,16 @@ TABLE(lines_added_table, struct order_lines_added, lines_added_rows);
 static const struct json_field lines_changed_rows[] = {
     LINES("items", struct order_lines_changed, items, item_count, struct order_item, line, item_table),
     SHARED("cancellationReason", JSON_TEXT, struct order_lines_changed, reason),
-    OBJECT("totals", false, struct order_lines_changed, pricing.totals, totals_table),
-    LIST("taxLines", false, struct order_lines_changed, pricing.tax_lines, pricing.tax_line_count,
+    OBJECT("totals", HIDDEN, struct order_lines_changed, pricing.totals, totals_table),
+    LIST("taxLines", HIDDEN, struct order_lines_changed, pricing.tax_lines, pricing.tax_line_count,
          tax_line_table),
 };
 TABLE(lines_changed_table, struct order_lines_changed, lines_changed_rows);
 
 static const struct json_field destination_rows[] = {
-    FLAGGED_OBJECT("destination", true, struct order_destination_changed, destination, has_destination,
+    FLAGGED_OBJECT("destination", SHOWN, struct order_destination_changed, destination, has_destination,
                    address_table),
-    FLAGGED_OBJECT("billingAddress", false, struct order_destination_changed, billing, has_billing,
+    FLAGGED_OBJECT("billingAddress", HIDDEN, struct order_destination_changed, billing, has_billing,
                    address_table),
 };
 TABLE(destination_table, struct order_destination_changed, destination_rows);
@@ -223,11 +223,11 @@ static const struct json_field shipment_rows[] = {
     WORD("mode", struct order_shipment, mode, mode_word),
     SHARED("provider", JSON_TEXT, struct order_shipment, provider),
     SHARED("warehouse", JSON_TEXT, struct order_shipment, warehouse),
-    OBJECT("package", true, struct order_shipment, package, package_table),
+    OBJECT("package", SHOWN, struct order_shipment, package, package_table),
     SHARED("pickupFrom", JSON_TIME, struct order_shipment, pickup_from),
     SHARED("pickupUntil", JSON_TIME, struct order_shipment, pickup_until),
-    OBJECT("shipmentAddress", true, struct order_shipment, address, address_table),
-    FLAGGED("shipmentAmount", JSON_MONEY, true, struct order_shipment, cost, has_cost),
+    OBJECT("shipmentAddress", SHOWN, struct order_shipment, address, address_table),
+    FLAGGED("shipmentAmount", JSON_MONEY, SHOWN_OF_WHOLE, struct order_shipment, cost, has_cost),
     SHARED("trackingReference", JSON_TEXT, struct order_shipment, tracking_reference),
     SHARED("trackingUrl", JSON_TEXT, struct order_shipment, tracking_url),
     SHARED("labelUrl", JSON_TEXT, struct order_shipment, label_url),
@@ -245,7 +245,7 @@ static const struct json_field shipment_changed_rows[] = {
     SHARED("labelUrl", JSON_TEXT, struct order_shipment_changed, label_url),
     SHARED("reason", JSON_TEXT, struct order_shipment_changed, reason),
     SHARED("carrierStatus", JSON_TEXT, struct order_shipment_changed, carrier_status),
-    FLAGGED("shipmentAmount", JSON_MONEY, true, struct order_shipment_changed, cost, has_cost),
+    FLAGGED("shipmentAmount", JSON_MONEY, SHOWN_OF_WHOLE, struct order_shipment_changed, cost, has_cost),
     SHARED("pickupFrom", JSON_TIME, struct order_shipment_changed, pickup_from),
     SHARED("pickupUntil", JSON_TIME, struct order_shipment_changed, pickup_until),
 };

@@ -26,12 +26,19 @@ enum json_kind {
     JSON_TEXTS, /* pointer and count of texts */
 };
 
+/* To who sees only some lines. */
+enum json_shown {
+    HIDDEN,
+    SHOWN,
+    SHOWN_OF_WHOLE, /* when all items of the event's shipment are theirs */
+};
+
 struct json_table;
 
 struct json_field {
     const char *name;
     uint8_t kind;
-    bool for_vendor; /* shown to who sees only some lines */
+    uint8_t for_vendor; /* enum json_shown */
     uint16_t offset;
     uint16_t aux;  /* JSON_LIST, JSON_TEXTS: the count; JSON_OBJECT, JSON_MONEY: a flag that must be set, if
                       not 0 */

@@ -75,7 +75,8 @@ bool order_event_filter_event(const struct order_event_filter *filter, enum orde
                        (!filter->commands || (filter->commands >> command & 1)));
 }
 
-/* Of what the caller sees of the order: a vendor no payments, and their own lines only. */
+/* Of what the caller sees of the order: a vendor neither payments nor who the customer is, and their own
+ * lines only. */
 bool order_event_filter_order(const struct order_event_filter *filter, const struct order *order,
                               const struct access *access, const struct access_order *on)
 {
@@ -84,7 +85,8 @@ bool order_event_filter_order(const struct order_event_filter *filter, const str
     if ((filter->stages && !(filter->stages >> order->stage & 1)) ||
         (filter->fulfillments && !(filter->fulfillments >> order->fulfillment & 1)) ||
         (filter->payments && !(access_sees_payments(on) && filter->payments >> order->payment & 1)) ||
-        (filter->customers && !in_list(filter->customers, order->customer.customer_id)))
+        (filter->customers &&
+         !(access_sees_contact(on) && in_list(filter->customers, order->customer.customer_id))))
         return false;
     if (!filter->vendors)
         return true;

@@ -2,6 +2,7 @@
 #include "actors/order_filter.h"
 
 #include "actors/order_bits.h"
+#include "actors/order_sight.h"
 #include "runtime/base/datetime.h"
 #include "runtime/base/limits.h"
 
@@ -154,32 +155,12 @@ static bool has_email(const struct order_filter_texts *texts, struct oms_str tex
     return false;
 }
 
-struct sight {
-    const struct order *order;
-    const struct access *access;
-    const struct access_order *on;
-};
-
-static bool sees_line(const struct sight *sight, const struct order_line *line)
-{
-    return line && (access_sees_all_lines(sight->on) ||
-                    access_vendor(sight->access, PERMISSION_GET_ORDER, line->vendor.id));
-}
-
-static bool sees_shipment(const struct sight *sight, const struct order_shipment *shipment)
-{
-    for (size_t i = 0; i < shipment->item_count; i++)
-        if (sees_line(sight, order_find_line(sight->order, shipment->items[i].line)))
-            return true;
-    return access_sees_all_lines(sight->on);
-}
-
-static bool lines_match(const struct order_filter *filter, const struct sight *sight)
+static bool lines_match(const struct order_filter *filter, const struct order_sight *sight)
 {
     bool vendor = !filter->vendors.count, sku = !filter->skus.count;
     for (size_t i = 0; i < sight->order->line_count && !(vendor && sku); i++) {
         const struct order_line *line = &sight->order->lines[i];
-        if (!sees_line(sight, line))
+        if (!order_sees_line(sight, line))
             continue;
         vendor = vendor || has(&filter->vendors, line->vendor.id);
         sku = sku || has(&filter->skus, line->sku);
@@ -187,11 +168,12 @@ static bool lines_match(const struct order_filter *filter, const struct sight *s
     return vendor && sku;
 }
 
-static bool reference_matches(const struct order_filter *filter, const struct sight *sight)
+static bool reference_matches(const struct order_filter *filter, const struct order_sight *sight)
 {
     for (size_t i = 0; i < sight->order->shipment_count; i++) {
         const struct order_shipment *shipment = &sight->order->shipments[i];
-        if (has(&filter->references, shipment->tracking_reference) && sees_shipment(sight, shipment))
+        if (has(&filter->references, shipment->tracking_reference) &&
+            order_sees_items(sight, shipment->items, shipment->item_count))
             return true;
     }
     return false;
@@ -203,7 +185,7 @@ static bool in_range(const struct order_filter_range *range, int64_t ms)
 }
 
 /* To who sees no payments their status is null and nothing is due. */
-static bool money_matches(const struct order_filter *f, const struct sight *sight)
+static bool money_matches(const struct order_filter *f, const struct order_sight *sight)
 {
     bool sees = access_sees_payments(sight->on);
     bool due = sees && sight->order->refund_due > 0;
@@ -211,17 +193,18 @@ static bool money_matches(const struct order_filter *f, const struct sight *sigh
            (f->refund_due < 0 || due == (f->refund_due == 1));
 }
 
-static bool customer_matches(const struct order_filter *f, const struct sight *sight)
+static bool customer_matches(const struct order_filter *f, const struct order_sight *sight)
 {
     const struct order_customer *customer = &sight->order->customer;
-    return (!f->customers.count || has(&f->customers, customer->customer_id)) &&
-           (!f->emails.count || (access_sees_contact(sight->on) && has_email(&f->emails, customer->email)));
+    bool sees = access_sees_contact(sight->on);
+    return (!f->customers.count || (sees && has(&f->customers, customer->customer_id))) &&
+           (!f->emails.count || (sees && has_email(&f->emails, customer->email)));
 }
 
 bool order_filter_matches(const struct order_filter *f, const struct order *order,
                           const struct access *access, const struct access_order *on)
 {
-    struct sight sight = {order, access, on};
+    struct order_sight sight = {order, access, on};
     if ((f->stages && !(f->stages >> order->stage & 1)) ||
         (f->fulfillments && !(f->fulfillments >> order->fulfillment & 1)))
         return false;

@@ -30,7 +30,7 @@ struct order_filter {
 
 /*
  * Everything asked for holds, of what this caller sees of the order: a filter must not tell a vendor what its
- * fields would not (payments, the customer's e-mail, other vendors' lines). A cursor in modifiedSince is not
+ * fields would not (payments, the customer's id and e-mail, other vendors' lines). A cursor in modifiedSince is not
  * looked at: that takes the store.
  */
 bool order_filter_matches(const struct order_filter *filter, const struct order *order,

@@ -203,7 +203,7 @@ static inline bool access_sees_payments(const struct access_order *on)
 }
 static inline bool access_sees_contact(const struct access_order *on)
 {
-    return on->full || on->customer; /* the customer's e-mail */
+    return on->full || on->customer; /* the customer's id, which links their orders, and e-mail */
 }
 static inline bool access_sees_staff_notes(const struct access_order *on)
 {

@@ -121,6 +121,12 @@ bool api_write_raw(struct oms_buf *out, struct oms_str json);
 const struct api_money *api_money(struct gql_exec *x, int64_t amount, uint16_t currency);
 /* Allocates in the execution's arena; aborts the field with INTERNAL when it is exhausted. */
 const struct api_part *api_part(struct gql_exec *x, const struct api_order *of, const void *part);
+/*
+ * An actor as this caller may see it: who is not told the customer's id is not told it as the subject of what
+ * the customer did. NULL after gql_fail.
+ */
+const struct order_actor *api_actor(struct gql_exec *x, const struct api_order *of,
+                                    const struct order_actor *actor);
 
 /* ---- shorthand for bindings ---- */
 #define API_LEAF(field, fn)                                                                                  \

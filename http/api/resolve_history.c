@@ -60,8 +60,8 @@ API_LEAF_FN(event_command, struct api_event,
 
 static const void *event_actor(struct gql_exec *x, const void *parent)
 {
-    (void)x;
-    return &((const struct api_event *)parent)->event->meta.actor;
+    const struct api_event *p = parent;
+    return api_actor(x, p->order, &p->event->meta.actor);
 }
 
 /* The order as of this event: as it stands while it is being applied, else a fold of its units. Also what the

@@ -60,7 +60,8 @@ static const void *order_billing(struct gql_exec *x, const void *parent)
 }
 
 #define CUSTOMER (&p->order->customer)
-API_LEAF_FN(customer_id, struct api_order, api_write_text(out, CUSTOMER->customer_id))
+API_LEAF_FN(customer_id, struct api_order,
+            access_sees_contact(&p->on) && api_write_text(out, CUSTOMER->customer_id))
 API_LEAF_FN(customer_name, struct api_order, api_write_text(out, CUSTOMER->name))
 API_LEAF_FN(customer_first, struct api_order, api_write_text(out, CUSTOMER->first_name))
 API_LEAF_FN(customer_last, struct api_order, api_write_text(out, CUSTOMER->last_name))

@@ -5,6 +5,7 @@
  * an array of the parts to show.
  */
 #include "actors/order.h"
+#include "actors/order_sight.h"
 #include "http/api/resolve.h"
 
 /* ---- lists of parts ---- */
@@ -238,7 +239,10 @@ static const void *shipment_amount(struct gql_exec *x, const void *parent)
 {
     const struct api_part *of = parent;
     const struct order_shipment *p = of->part;
-    return p->has_cost ? api_money(x, p->cost, of->of->order->currency) : NULL;
+    struct order_sight sight = {of->of->order, api_scene_of(x)->access, &of->of->on};
+    if (!p->has_cost || !order_sees_all_items(&sight, p->items, p->item_count))
+        return NULL;
+    return api_money(x, p->cost, of->of->order->currency);
 }
 
 static bool shipment_items(struct gql_exec *x, const void *parent, struct gql_list *out)
@@ -278,7 +282,12 @@ PART_FN(return_requested, struct order_return, api_write_time(out, p->requested_
 PART_FN(return_approved, struct order_return, api_write_instant(out, p->approved_at))
 PART_FN(return_received, struct order_return, api_write_instant(out, p->received_at))
 PART_FN(return_closed, struct order_return, api_write_instant(out, p->closed_at))
-PART_OBJECT_FN(return_requested_by, struct order_return, &p->requested_by)
+
+static const void *return_requested_by(struct gql_exec *x, const void *parent)
+{
+    const struct api_part *of = parent;
+    return api_actor(x, of->of, &((const struct order_return *)of->part)->requested_by);
+}
 
 /* A vendor sees what their own items are worth. */
 static const void *return_value(struct gql_exec *x, const void *parent)
@@ -378,9 +387,31 @@ PART_FN(note_id, struct order_note, api_write_part_id(out, ORDER_PART_NOTE, p->i
 PART_FN(note_text, struct order_note, api_write_text(out, p->text))
 PART_FN(note_created, struct order_note, api_write_time(out, p->created_at))
 PART_FN(note_visible, struct order_note, api_write_bool(out, p->visible_to_customer))
-PART_OBJECT_FN(note_author, struct order_note, &p->author)
+
+static const void *note_author(struct gql_exec *x, const void *parent)
+{
+    const struct api_part *of = parent;
+    return api_actor(x, of->of, &((const struct order_note *)of->part)->author);
+}
 
 /* ---- Actor ---- */
+
+const struct order_actor *api_actor(struct gql_exec *x, const struct api_order *of,
+                                    const struct order_actor *actor)
+{
+    if (access_sees_contact(&of->on) || !oms_str_present(actor->subject) ||
+        !oms_str_eq(actor->subject, of->order->customer.customer_id))
+        return actor;
+    struct order_actor *veiled = OMS_ARENA_NEW(gql_exec_arena(x), struct order_actor);
+    if (!veiled) {
+        gql_fail(x, "INTERNAL", "The answer is too large");
+        return NULL;
+    }
+    *veiled = *actor;
+    veiled->subject = OMS_STR_NONE;
+    return veiled;
+}
+
 API_LEAF_FN(actor_kind, struct order_actor, api_write_name(out, principal_kind_name(p->kind)))
 API_LEAF_FN(actor_subject, struct order_actor, api_write_text(out, p->subject))
 API_LEAF_FN(actor_name, struct order_actor, api_write_text(out, p->display_name))

@@ -113,6 +113,40 @@ test('a vendor sees orders with their lines: those lines and sums, no payments, 
   await potter.does('cancelOrder', { orderId: all.orderId, cancellationReason: 'all mine' });
 });
 
+test('what a vendor does not learn by another way: who the customer is, what others\' goods cost to ship', async () => {
+  const { orderId } = await staff.does('createOrder', basket({ customerDetails: person('erin') }));
+  const money = (minor) => ({ shipmentAmount: minor });
+  await staff.does('addShipment', { orderId, shipmentItems: [{ lineItemId: 1, quantity: 1 }, { lineItemId: 2, quantity: 1 }], ...money('7.77') });
+  await staff.does('addShipment', { orderId, shipmentItems: [{ lineItemId: 2, quantity: 1 }], ...money('3.33') });
+  const erin = staff.as('customer', 'erin', { tenant: 'shop' });
+  await erin.does('addNote', { orderId, note: 'hello', visibleToCustomer: true });
+  await staff.does('markAsShipped', { orderId });
+  await erin.does('requestReturn', { orderId, items: [{ lineItemId: '2', quantity: 1 }], reason: 'cracked' });
+  const fields = `customerDetails { customerId name } shipments { shipmentAmount { amount } shipmentItems { lineItemId } } notes { author { kind subject } } returns { requestedBy { subject } }`;
+  const select = `${fields} events { nodes { type change actor { kind subject } order { ${fields} } } }`;
+  const seen = await potter.order(orderId, select);
+  assert.equal(seen.customerDetails.customerId, null);
+  assert.equal(seen.customerDetails.name, 'Ms erin');
+  assert.deepEqual(seen.shipments.map((one) => one.shipmentAmount?.amount), [undefined, '3.33', undefined]);
+  assert.deepEqual(seen.returns, [{ requestedBy: { subject: null } }]);
+  assert.deepEqual(seen.notes.map((note) => note.author), [{ kind: 'USER', subject: null }]);
+  const added = seen.events.nodes.filter((event) => event.type === 'SHIPMENT_ADDED').map((event) => event.change).slice(0, 2);
+  assert.deepEqual(added.map((change) => change.shipmentAmount?.amount), [undefined, '3.33']);
+  assert.deepEqual(added.map((change) => change.shipmentItems.map((item) => item.lineItemId)), [['2'], ['2']]);
+  const text = JSON.stringify(seen).replaceAll('Ms erin', '');
+  assert.ok(!text.includes('erin"') && !text.includes('7.77'), text);
+  const whole = await staff.order(orderId, select);
+  assert.equal(whole.customerDetails.customerId, 'erin');
+  assert.deepEqual(whole.shipments.slice(0, 2).map((one) => one.shipmentAmount.amount), ['7.77', '3.33']);
+  assert.deepEqual(whole.notes[0].author, { kind: 'USER', subject: 'erin' });
+  // Nor by asking for the customer.
+  assert.ok((await refs(staff, 'filter: { customerId: ["erin"] }')).includes(orderId));
+  assert.deepEqual(await refs(potter, 'filter: { customerId: ["erin"] }'), []);
+  const log = async (who) => (await who.query('{ tenantEventLog(first: 200, filter: { customerIds: ["erin"] }) { nodes { id } } }')).tenantEventLog.nodes.length;
+  assert.ok(await log(staff) > 0);
+  assert.equal(await log(potter), 0);
+});
+
 test('another tenant: reads as absent, mutations NOT_FOUND, whatever the way', async () => {
   const { orderId, id, externalRef } = await staff.does('createOrder', basket({ idempotencyKey: 'same' }));
   const event = (await staff.order(orderId, 'events { nodes { id cursor } }')).events.nodes[0];
