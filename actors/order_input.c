@@ -138,7 +138,8 @@ static bool take_count(struct input_parse *parse, const struct path *path,
     if (!read_whole(value, &number))
         return invalid(parse, path, "a whole number");
     if (field->kind == INPUT_REF_COUNT && number < 0)
-        return invalid(parse, path, "a whole number from 1 to 2147483647");
+        return invalid(parse, path,
+                       field->expected ? field->expected : "a whole number from 1 to 2147483647");
     store_i64(object, field->offset, number);
     return true;
 }
@@ -237,12 +238,18 @@ static bool take_json(struct input_parse *parse, const struct path *path,
 {
     struct oms_str copy = OMS_STR_NONE;
     struct oms_buf text;
+    bool over;
 
     oms_buf_init(&text, JSON_BYTES_MAX);
     oms_value_write_json(value, &text);
+    over = text.overflow;
     if (!text.overflow)
         copy = oms_str_copy(parse->arena, oms_buf_str(&text));
     oms_buf_fini(&text);
+    if (over) /* what is within this bound is measured against the field's own by its command */
+        return refusal_add(parse->refusals, REFUSAL_INVALID, path_text(parse, path),
+                           "%.*s is more than %u bytes of JSON, at most %u are accepted",
+                           OMS_STR_ARG(path->name), JSON_BYTES_MAX, field->max);
     if (!oms_str_present(copy))
         return no_room(parse, path);
     store_text(object, field->offset, copy);

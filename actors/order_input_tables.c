@@ -32,6 +32,10 @@
     {                                                                                                        \
         ROW(text, INPUT_PART, t, m), .required = needed, .prefix = p                                         \
     }
+#define JSON(text, t, m, bytes)                                                                              \
+    {                                                                                                        \
+        ROW(text, INPUT_JSON, t, m), .max = (bytes)                                                          \
+    }
 #define ENUM(text, t, m, function, words)                                                                    \
     {                                                                                                        \
         ROW(text, INPUT_ENUM, t, m), .parse = function, .expected = words                                    \
@@ -165,7 +169,7 @@ static const struct order_input_field line_rows[] = {
     REQ("orderQuantity", INPUT_COUNT, struct order_line_input, quantity),
     REQ("productPrice", INPUT_MONEY, struct order_line_input, price),
     OPT("discountAmount", INPUT_DECIMAL, struct order_line_input, discount),
-    OPT("options", INPUT_JSON, struct order_line_input, options),
+    JSON("options", struct order_line_input, options, OMS_ORDER_OPTIONS_BYTES_MAX),
     OBJECT("package", false, struct order_line_input, package, package_table),
     OPT("isFreeGift", INPUT_BOOL, struct order_line_input, free_gift),
     OPT("isTaxable", INPUT_BOOL_NOT, struct order_line_input, not_taxable),
@@ -223,7 +227,8 @@ static const struct order_input_field return_item_rows[] = {
     PART("lineItemId", false, struct order_return_item_input, ref.line_item_id, ""),
     OPT("productSku", INPUT_TEXT, struct order_return_item_input, ref.sku),
     OPT("vendorId", INPUT_TEXT, struct order_return_item_input, ref.vendor_id),
-    OPT("quantity", INPUT_REF_COUNT, struct order_return_item_input, ref.quantity),
+    {ROW("quantity", INPUT_REF_COUNT, struct order_return_item_input, ref.quantity),
+     .expected = "a whole number, not negative"}, /* 0 of a line may have come back */
     OPT("condition", INPUT_TEXT, struct order_return_item_input, condition),
     OPT("restock", INPUT_BOOL_TRUE, struct order_return_item_input, restock),
 };
@@ -440,7 +445,7 @@ TABLE(review_table, CMD, review_rows);
 
 static const struct order_input_field complete_activity_rows[] = {
     REQ("stepName", INPUT_TEXT, CMD, step.step_name),
-    OPT("userInput", INPUT_JSON, CMD, step.user_input),
+    JSON("userInput", CMD, step.user_input, OMS_TEXT_BYTES_MAX),
     OPT("comments", INPUT_TEXT, CMD, step.comments),
 };
 TABLE(complete_activity_table, CMD, complete_activity_rows);

@@ -42,13 +42,14 @@ struct order_input_field {
     uint16_t offset;
     uint16_t aux;
     uint16_t flag;
-    uint32_t max; /* items of a list */
+    uint32_t max; /* items of a list; bytes of JSON */
     union {
         const struct order_input_table *table;
         const char *prefix;
         bool (*parse)(struct oms_str text, unsigned *out);
     };
-    const char *expected; /* INPUT_ENUM: the words, for the message; INPUT_LIST: why it may not be empty */
+    const char *expected; /* INPUT_ENUM: the words, for the message; INPUT_LIST: why it may not be empty;
+                             INPUT_REF_COUNT: what is taken, when it is not from 1 */
 };
 
 struct order_input_table {

@@ -230,6 +230,9 @@ static void faults_are_named_with_their_path(void **state)
         {ORDER_COMMAND_CONFIRM_SHIPMENT, "{" ID ",\"shipmentId\":0}", REFUSAL_INVALID, "shipmentId", "SHP-1"},
         {ORDER_COMMAND_ADD_SHIPMENT, "{" ID ",\"shipmentItems\":[{\"lineItemId\":\"1\",\"quantity\":-2}]}",
          REFUSAL_INVALID, "shipmentItems.0.quantity", "from 1 to"},
+        {ORDER_COMMAND_RECEIVE_RETURN,
+         "{" ID ",\"returnId\":\"RET-1\",\"items\":[{\"lineItemId\":\"1\",\"quantity\":-1}]}",
+         REFUSAL_INVALID, "items.0.quantity", "not negative"},
         {ORDER_COMMAND_ADD_SHIPMENT, "{" ID ",\"shipmentItems\":[{\"lineItemId\":\"-3\",\"quantity\":1}]}",
          REFUSAL_INVALID, "shipmentItems.0.lineItemId", "an id"},
         {ORDER_COMMAND_ADD_SHIPMENT, "{" ID ",\"shipmentItems\":[]}", REFUSAL_REQUIRED, "shipmentItems",
@@ -280,6 +283,26 @@ static void lists_are_bounded(void **state)
     snprintf(json + len, sizeof json - len, "]}");
     assert_false(parse(ORDER_COMMAND_CANCEL_LINE_ITEMS, json));
     assert_true(refused(REFUSAL_LIMIT_EXCEEDED, "productSkus", "501 items, at most 500"));
+}
+
+/* Whichever bound it is over, the refusal names the one that counts. */
+static void json_is_bounded(void **state)
+{
+    static char json[1 << 18], filler[1 << 17];
+
+    (void)state;
+    memset(filler, 'x', sizeof filler - 1);
+    snprintf(
+        json, sizeof json,
+        "{\"customerDetails\":{\"name\":\"N\"},\"lineItems\":[{\"productSku\":\"B\",\"productName\":\"n\","
+        "\"vendor\":{\"vendorId\":\"v\"},\"orderQuantity\":1,"
+        "\"productPrice\":{\"amount\":\"1\",\"currency\":\"USD\"},\"options\":{\"engraving\":\"%s\"}}]}",
+        filler);
+    assert_false(parse(ORDER_COMMAND_CREATE_ORDER, json));
+    assert_true(refused(REFUSAL_INVALID, "lineItems.0.options", "at most 4096 are accepted"));
+    snprintf(json, sizeof json, "{" ID ",\"stepName\":\"s\",\"userInput\":\"%s\"}", filler);
+    assert_false(parse(ORDER_COMMAND_COMPLETE_ACTIVITY, json));
+    assert_true(refused(REFUSAL_INVALID, "userInput", "at most 4000 are accepted"));
 }
 
 static void what_is_not_said_has_its_default(void **state)
@@ -409,6 +432,7 @@ int main(void)
         TEST(faults_are_named_with_their_path),
         TEST(every_fault_is_listed_at_once),
         TEST(lists_are_bounded),
+        TEST(json_is_bounded),
         TEST(what_is_not_said_has_its_default),
         TEST(equal_content_has_one_fingerprint),
         TEST(fingerprints_are_of_their_command),
