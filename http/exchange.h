@@ -36,7 +36,6 @@ struct http_header {
 };
 
 struct http_exchange;
-struct http_claims;
 struct http_chunk;
 struct http_stream_events;
 struct http_websocket;
@@ -73,16 +72,15 @@ struct http_exchange {
     struct oms_str path;  /* without the query; not decoded */
     struct oms_str query; /* behind '?', not decoded; absent without one */
     struct oms_str body;
-    struct oms_str authority;         /* the Host header or :authority; absent without one */
-    struct oms_str peer;              /* numeric address and port */
-    unsigned http_version;            /* 10, 11, 20 */
-    uint64_t started_ns;              /* mono_ns */
-    bool gone;                        /* the client reset the stream or closed the connection */
-    bool is_websocket;                /* an operation of a WebSocket: may stream whatever it accepts */
-    const struct http_claims *claims; /* one who was authenticated before the handler ran; held; or NULL */
-    struct oms_arena arena;           /* the request's memory: until the exchange ends */
-    struct oms_buf out;               /* the response body is built here and recycled with the exchange */
-    struct http_header cors[4];       /* set by the CORS layer, added to whatever answers */
+    struct oms_str authority;   /* the Host header or :authority; absent without one */
+    struct oms_str peer;        /* numeric address and port */
+    unsigned http_version;      /* 10, 11, 20 */
+    uint64_t started_ns;        /* mono_ns */
+    bool gone;                  /* the client reset the stream or closed the connection */
+    bool is_websocket;          /* an operation of a WebSocket: may stream whatever it accepts */
+    struct oms_arena arena;     /* the request's memory: until the exchange ends */
+    struct oms_buf out;         /* the response body is built here and recycled with the exchange */
+    struct http_header cors[4]; /* set by the CORS layer, added to whatever answers */
     unsigned cors_count;
     unsigned
         refusal; /* 413 or 503: the server refused it; the router answers so instead of calling a handler */
@@ -135,9 +133,10 @@ struct http_stream_events {
 
 /*
  * Begins a streaming answer instead of http_respond: status and headers go out at once (cross-origin ones
- * included), the body comes by http_stream_send. The exchange's request text (path, query, body, headers) and
- * its arena are given back: copy before what must outlive this. `events` is static. False when the client has
- * gone already: the exchange has then ended and no event comes.
+ * included; `ready` comes when they are out), the body comes by http_stream_send. The exchange's request text
+ * (path, query, body, headers) and its arena are given back: copy before what must outlive this. `events` is
+ * static. False when the client has gone already, or the method is HEAD: the exchange has then ended and no
+ * event comes.
  */
 OMS_MUST_USE bool http_stream_begin(struct http_exchange *exchange, unsigned status, const char *content_type,
                                     const struct http_header *headers, size_t header_count,
@@ -145,8 +144,8 @@ OMS_MUST_USE bool http_stream_begin(struct http_exchange *exchange, unsigned sta
 /* Whether nothing is on its way: only then may be sent. */
 bool http_stream_is_ready(const struct http_exchange *exchange);
 #define HTTP_STREAM_CHUNKS_MAX 64
-/* Sends the chunks in order and takes over their holds, at most HTTP_STREAM_CHUNKS_MAX. `ready` comes later.
- */
+/* Sends the chunks in order and takes over their holds: at least one, at most HTTP_STREAM_CHUNKS_MAX, none of
+ * them empty. `ready` comes later. However large they are, a part of bounded size is in flight at a time. */
 void http_stream_send(struct http_exchange *exchange, const struct http_chunk *chunks, size_t count);
 /* Ends the answer after the chunks (may be none), also while something is on its way: that goes out before.
  */

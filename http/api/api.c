@@ -31,6 +31,7 @@ static enum oms_status bind_schema(struct api *api, struct oms_error *error)
     api_bind_payloads(&bindings);
     api_bind_tenant(&bindings);
     api_bind_subscriptions(&bindings);
+    api_bind_ticket(&bindings);
     config.bindings = bindings.items;
     config.binding_count = bindings.count;
     config.types = api_types(&config.type_count);

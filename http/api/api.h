@@ -46,6 +46,8 @@ void api_destroy(struct api *api);
 
 /* The handler of /graphql, for GET and POST; context is the api. */
 void api_handle_graphql(struct http_exchange *exchange, void *api);
+/* The same for a sender who is known already; takes over the hold on the claims. */
+void api_handle_graphql_as(struct http_exchange *exchange, void *api, const struct http_claims *claims);
 
 /* The schema's text, as it is built in. Static storage. */
 struct oms_str api_schema_text(void);

@@ -220,17 +220,19 @@ static bool negotiate(struct http_exchange *exchange, struct api_accepted *accep
     return false;
 }
 
-void api_handle_graphql(struct http_exchange *exchange, void *context)
+/* Owns the hold on `claims`, who may be unknown yet (NULL): then the token in the headers says. */
+static void handle(struct http_exchange *exchange, struct api *api, const struct http_claims *claims)
 {
-    struct api *api = context;
     struct api_shard *as = api->shards[rt_shard_index(exchange->shard)];
     struct api_params params;
     struct api_accepted accepted;
     struct api_request *request;
-    const struct http_claims *claims;
     as->stats.requests++;
-    if (!negotiate(exchange, &accepted) ||
-        !api->config.authenticate(exchange, api->config.authenticate_context, &claims))
+    if (!negotiate(exchange, &accepted)) {
+        http_claims_release(claims);
+        return;
+    }
+    if (!claims && !api->config.authenticate(exchange, api->config.authenticate_context, &claims))
         return;
     if (api_params_read(exchange, accepted.media, &params) &&
         (request = request_create(as, exchange)) != NULL) {
@@ -245,4 +247,14 @@ void api_handle_graphql(struct http_exchange *exchange, void *context)
         respond_faults(exchange, &request->errors, accepted.media);
     }
     http_claims_release(claims);
+}
+
+void api_handle_graphql(struct http_exchange *exchange, void *api)
+{
+    handle(exchange, api, NULL);
+}
+
+void api_handle_graphql_as(struct http_exchange *exchange, void *api, const struct http_claims *claims)
+{
+    handle(exchange, api, claims);
 }

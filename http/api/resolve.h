@@ -95,6 +95,7 @@ void api_bind_history(struct api_bindings *bindings);  /* resolve_history.c: eve
 void api_bind_payloads(struct api_bindings *bindings); /* resolve_payload.c: payloads, refusals, actions */
 void api_bind_tenant(struct api_bindings *bindings);   /* resolve_tenant.c: viewer and tenant */
 void api_bind_subscriptions(struct api_bindings *bindings); /* roots_subscription.c: the roots and items */
+void api_bind_ticket(struct api_bindings *bindings);        /* roots_ticket.c: streamTicket */
 /* Scalars and the Node interface. Static storage. */
 const struct gql_scalar_binding *api_scalars(size_t *count);
 const struct gql_type_binding *api_types(size_t *count);

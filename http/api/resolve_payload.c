@@ -131,6 +131,10 @@ static const struct gql_binding bindings[] = {
     API_LEAF("AvailableAction.allowed", action_allowed),
     API_LIST("AvailableAction.reasons", action_reasons),
     API_LEAF("CreateOrderPayload.created", payload_created),
+    /* A payload without an order. */
+    API_LEAF("StreamTicketPayload.clientMutationId", payload_client_id),
+    API_OBJECT("StreamTicketPayload.result", payload_result),
+    API_LIST("StreamTicketPayload.userErrors", payload_errors),
 };
 
 /* The five fields that all payloads share; "%s" is the payload's type. */

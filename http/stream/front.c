@@ -45,8 +45,7 @@ static void redeemed(struct stream_front *front, struct http_exchange *exchange,
             "The ticket is unknown, was used already, or is older than a minute: ask for a new one");
         return;
     }
-    exchange->claims = claims;
-    front->config.handle(exchange, front->config.context);
+    front->config.handle_as(exchange, front->config.context, claims);
 }
 
 static void redemption_returned(struct rt_shard *shard, struct rt_message *message)

@@ -18,9 +18,11 @@ struct stream_front;
 
 struct stream_front_config {
     struct rt_host *host;
-    /* As in stream_ws_config; `handle` is the endpoint. */
+    /* The endpoint, for senders whose token it verifies, and for one who is known (takes over the hold). */
     void (*handle)(struct http_exchange *exchange, void *context);
+    void (*handle_as)(struct http_exchange *exchange, void *context, const struct http_claims *claims);
     void *context;
+    /* As in api_config. */
     bool (*authenticate)(struct http_exchange *exchange, void *context, const struct http_claims **out);
     void *authenticate_context;
 };
