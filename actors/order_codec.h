@@ -40,6 +40,26 @@ void order_freeze(const struct order *order, struct oms_buf *out);
  */
 OMS_MUST_USE enum oms_status order_thaw(struct oms_str bytes, struct order *order);
 
+/*
+ * For a fold, which thaws a state, changes little of it and freezes it again: what has not changed is copied
+ * as bytes. Released holds, which nothing changes any more, are not even read: such an order may be changed
+ * by order_apply and asked for what order_terms and order_timer_next look at, and must not be shown.
+ */
+#define ORDER_STATE_FIELDS 46
+
+struct order_origin {
+    struct order order;                        /* as it was */
+    struct oms_str head;                       /* the bytes before the numbered fields */
+    struct oms_str fields[ORDER_STATE_FIELDS]; /* the bytes of each */
+    const void *lists[ORDER_STATE_FIELDS];     /* copies of those that can be compared */
+};
+
+/* order_thaw of a whole state for order_refreeze; the origin lives as long as the order. */
+OMS_MUST_USE enum oms_status order_thaw_traced(struct oms_str bytes, struct order *order,
+                                               struct order_origin *origin);
+/* Appends what order_freeze would of the order with its released holds. */
+void order_refreeze(const struct order *order, const struct order_origin *origin, struct oms_buf *out);
+
 /* ---- asides: parts kept beside the state, each written once ---- */
 
 /* Numbers are stored, in keys: append only. */

@@ -288,6 +288,32 @@ void order_pack_write(const struct order_pack *pack, const struct order_pack_tab
             write_field(pack, field, object, out, (unsigned)(field - table->fields));
 }
 
+bool order_pack_row_absent(const struct order_pack_table *table, unsigned number, const void *object)
+{
+    return is_absent(&table->fields[number], object, table->size >= sizeof(uint64_t));
+}
+
+void order_pack_write_row(const struct order_pack *pack, const struct order_pack_table *table,
+                          unsigned number, const void *object, struct oms_buf *out)
+{
+    const struct order_pack_field *field = &table->fields[number];
+
+    if (!is_absent(field, object, table->size >= sizeof(uint64_t)))
+        write_field(pack, field, object, out, number);
+}
+
+bool order_pack_is_flat(const struct order_pack_table *table)
+{
+    for (unsigned number = 1; number < table->count; number++) {
+        const struct order_pack_field *field = &table->fields[number];
+
+        if (field->kind == PACK_RECORDS || field->kind == PACK_TEXTS ||
+            (field->kind == PACK_RECORD && !order_pack_is_flat(field->table)))
+            return false;
+    }
+    return true;
+}
+
 /* ---- reading ---- */
 
 static bool read_hash(const struct order_pack *pack, const struct oms_wire *wire, void *place)
@@ -317,7 +343,7 @@ static enum oms_status read_actor(const struct order_pack *pack, const struct om
 }
 
 /* The count at the head of a list; every item takes at least one byte. */
-static bool read_count(struct oms_wire *list, struct oms_str source, size_t *count)
+bool order_pack_list_begin(struct oms_wire *list, struct oms_str source, size_t *count)
 {
     uint64_t n;
 
@@ -330,7 +356,7 @@ static bool read_count(struct oms_wire *list, struct oms_str source, size_t *cou
 }
 
 /* One length-prefixed item. */
-static bool read_item(struct oms_wire *list, struct oms_str *item)
+bool order_pack_list_item(struct oms_wire *list, struct oms_str *item)
 {
     uint64_t len = oms_wire_varint(list);
 
@@ -350,13 +376,13 @@ static enum oms_status read_records(const struct order_pack *pack, const struct 
     size_t count;
     char *items;
 
-    if (!read_count(&list, source, &count))
+    if (!order_pack_list_begin(&list, source, &count))
         return OMS_CORRUPT;
     items = oms_arena_calloc(pack->arena, count ? count : 1, field->table->size);
     if (!items)
         return OMS_LIMIT;
     for (size_t i = 0; status == OMS_OK && i < count; i++) {
-        if (!read_item(&list, &item))
+        if (!order_pack_list_item(&list, &item))
             return OMS_CORRUPT;
         status = order_pack_read(pack, field->table, item, items + i * field->table->size);
     }
@@ -372,13 +398,13 @@ static enum oms_status read_texts(const struct order_pack *pack, const struct or
     struct oms_str *texts;
     size_t count;
 
-    if (!read_count(&list, source, &count))
+    if (!order_pack_list_begin(&list, source, &count))
         return OMS_CORRUPT;
     texts = oms_arena_calloc(pack->arena, count ? count : 1, sizeof *texts);
     if (!texts)
         return OMS_LIMIT;
     for (size_t i = 0; i < count; i++)
-        if (!read_item(&list, &texts[i]))
+        if (!order_pack_list_item(&list, &texts[i]))
             return OMS_CORRUPT;
     memcpy((char *)object + field->offset, &texts, sizeof texts);
     memcpy((char *)object + field->aux, &count, sizeof count);
@@ -514,6 +540,14 @@ static void add_bases(const struct order_pack_table *table, void *object)
     }
 }
 
+static inline enum oms_status read_field(const struct order_pack *pack, const struct order_pack_field *field,
+                                         const struct oms_wire *wire, void *object)
+{
+    if (wire->is_bytes)
+        return read_bytes(pack, field, wire, object);
+    return read_number(pack, field, wire, (char *)object + field->offset) ? OMS_OK : OMS_CORRUPT;
+}
+
 enum oms_status order_pack_read(const struct order_pack *pack, const struct order_pack_table *table,
                                 struct oms_str source, void *object)
 {
@@ -522,15 +556,35 @@ enum oms_status order_pack_read(const struct order_pack *pack, const struct orde
 
     oms_wire_read(&wire, source);
     while (next_field(&wire)) {
-        const struct order_pack_field *field;
-
         if (wire.field >= table->count)
             continue;
-        field = &table->fields[wire.field];
-        if (wire.is_bytes)
-            status = read_bytes(pack, field, &wire, object);
-        else
-            status = read_number(pack, field, &wire, (char *)object + field->offset) ? OMS_OK : OMS_CORRUPT;
+        status = read_field(pack, &table->fields[wire.field], &wire, object);
+        if (status != OMS_OK)
+            return status;
+    }
+    if (wire.corrupt)
+        return OMS_CORRUPT;
+    if (table->has_from)
+        add_bases(table, object);
+    return OMS_OK;
+}
+
+enum oms_status order_pack_read_traced(const struct order_pack *pack, const struct order_pack_table *table,
+                                       struct oms_str source, void *object, struct order_pack_trace *trace)
+{
+    enum oms_status status;
+    struct oms_wire wire;
+
+    oms_wire_read(&wire, source);
+    for (const unsigned char *begin = wire.next; next_field(&wire); begin = wire.next) {
+        if (wire.field >= table->count)
+            continue;
+        if (trace->fields[wire.field].data)
+            return OMS_CORRUPT;
+        trace->fields[wire.field] = oms_str_make(begin, (size_t)(wire.next - begin));
+        if (wire.field == trace->packed)
+            continue;
+        status = read_field(pack, &table->fields[wire.field], &wire, object);
         if (status != OMS_OK)
             return status;
     }

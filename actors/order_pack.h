@@ -71,6 +71,12 @@ struct order_pack {
     struct oms_arena *arena;         /* reading: arrays; text is borrowed from the source */
 };
 
+/* Where each field of a record lay, for a writer that copies what has not changed. */
+struct order_pack_trace {
+    struct oms_str *fields; /* table->count of them, cleared; tag, length and value */
+    unsigned packed;        /* the number of a field that is not read into the object; 0: none */
+};
+
 /* Appends the fields of `object`. */
 void order_pack_write(const struct order_pack *pack, const struct order_pack_table *table, const void *object,
                       struct oms_buf *out);
@@ -78,6 +84,23 @@ void order_pack_write(const struct order_pack *pack, const struct order_pack_tab
 OMS_MUST_USE enum oms_status order_pack_read(const struct order_pack *pack,
                                              const struct order_pack_table *table, struct oms_str source,
                                              void *object);
+
+/* Whether a field is known not to be there; one that is not may still write nothing. */
+bool order_pack_row_absent(const struct order_pack_table *table, unsigned number, const void *object);
+/* Appends one field of `object`, if it is there. */
+void order_pack_write_row(const struct order_pack *pack, const struct order_pack_table *table,
+                          unsigned number, const void *object, struct oms_buf *out);
+/* order_pack_read that also fills the trace; a field that comes twice, which we never write, is OMS_CORRUPT.
+ */
+OMS_MUST_USE enum oms_status order_pack_read_traced(const struct order_pack *pack,
+                                                    const struct order_pack_table *table,
+                                                    struct oms_str source, void *object,
+                                                    struct order_pack_trace *trace);
+/* Whether the records of the table hold no list: then two whose bytes are equal are written alike. */
+bool order_pack_is_flat(const struct order_pack_table *table);
+/* The head of a list and its items' lengths, for who walks a list themselves. `list` is started by them. */
+OMS_MUST_USE bool order_pack_list_begin(struct oms_wire *list, struct oms_str source, size_t *count);
+OMS_MUST_USE bool order_pack_list_item(struct oms_wire *list, struct oms_str *item);
 
 /* ---- rows; the member's size is checked when compiled ---- */
 

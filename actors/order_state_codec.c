@@ -7,6 +7,8 @@
  *
  * Field 1 comes first, because instants are counted from it.
  */
+#include <stdatomic.h>
+
 #include "actors/ids.h"
 #include "actors/money.h"
 #include "actors/order_codec.h"
@@ -19,6 +21,7 @@ enum {
     STATE_ID = 4,      /* 16 bytes of a canonical id */
     STATE_ID_TEXT = 5, /* any other */
     STATE_REST = 6,    /* from here on by table */
+    STATE_RELEASED_HOLDS = 40,
 };
 
 static const struct order_pack_field state_rows[] = {
@@ -56,7 +59,7 @@ static const struct order_pack_field state_rows[] = {
     PACK_RECORDS_AT(37, struct order, refunds, refund_count, order_pack_refund),
     PACK_RECORDS_AT(38, struct order, activities, activity_count, order_pack_activity),
     PACK_RECORDS_AT(39, struct order, holds, hold_count, order_pack_hold),
-    PACK_RECORDS_AT(40, struct order, released_holds, released_hold_count, order_pack_hold),
+    PACK_RECORDS_AT(STATE_RELEASED_HOLDS, struct order, released_holds, released_hold_count, order_pack_hold),
     PACK_U32_AT(41, struct order, hold_next),
     PACK_U32_AT(42, struct order, note_count),
     PACK_TEXT_AT(43, struct order, cancellation_reason),
@@ -64,6 +67,7 @@ static const struct order_pack_field state_rows[] = {
     PACK_RECORDS_AT(45, struct order, keys, key_count, order_pack_key),
 };
 static PACK_TABLE(pack_state, struct order, state_rows);
+_Static_assert(OMS_COUNT_OF(state_rows) == ORDER_STATE_FIELDS, "an origin has a place for each");
 
 /* ---- freezing ---- */
 
@@ -255,22 +259,9 @@ static bool state_holds(const struct order *order)
            oms_str_present(order->order_id) && lines_hold(order) && parts_hold(order) && money_holds(order);
 }
 
-enum oms_status order_thaw(struct oms_str bytes, struct order *order)
+/* What the lists' counts say of their memory, what must hold, and what is derived. */
+static enum oms_status finish_thaw(struct order *order)
 {
-    struct order_pack pack = {.arena = &order->arena};
-    struct oms_str own, rest;
-    enum oms_status status;
-
-    OMS_ASSERT(order->version == 0);
-    own = oms_str_copy(&order->arena, oms_str_make(bytes.data ? bytes.data : "", bytes.len));
-    if (!oms_str_present(own) || !read_head(order, own, &rest))
-        return OMS_CORRUPT;
-    pack.base_time = order->created_at;
-    pack.actor = &order->created_by;
-    pack.fingerprint = order->content_fingerprint;
-    status = order_pack_read(&pack, &pack_state, rest, order);
-    if (status != OMS_OK)
-        return OMS_CORRUPT;
     order->line_cap = order->line_count;
     order->payment_cap = order->payment_count;
     order->shipment_cap = order->shipment_count;
@@ -283,6 +274,208 @@ enum oms_status order_thaw(struct oms_str bytes, struct order *order)
         return OMS_CORRUPT;
     order_derive(order);
     return OMS_OK;
+}
+
+/* Copies the bytes into the order and reads the head: the pack for the rest, and where that stands. */
+static bool begin_thaw(struct oms_str bytes, struct order *order, struct order_pack *pack,
+                       struct oms_str *rest)
+{
+    OMS_ASSERT(order->version == 0);
+    struct oms_str own = oms_str_copy(&order->arena, oms_str_make(bytes.data ? bytes.data : "", bytes.len));
+
+    if (!oms_str_present(own) || !read_head(order, own, rest))
+        return false;
+    *pack = (struct order_pack){.base_time = order->created_at,
+                                .actor = &order->created_by,
+                                .fingerprint = order->content_fingerprint,
+                                .arena = &order->arena};
+    return true;
+}
+
+enum oms_status order_thaw(struct oms_str bytes, struct order *order)
+{
+    struct order_pack pack;
+    struct oms_str rest;
+
+    if (!begin_thaw(bytes, order, &pack, &rest) || order_pack_read(&pack, &pack_state, rest, order) != OMS_OK)
+        return OMS_CORRUPT;
+    return finish_thaw(order);
+}
+
+/* ---- thawing for a fold ---- */
+
+/* A released hold that was not read: no number, and its bytes as the reason. */
+static bool is_packed(const struct order_hold *hold)
+{
+    return hold->id == 0;
+}
+
+static bool read_released(struct order *order, struct oms_str field)
+{
+    struct oms_wire wire, list;
+    struct oms_str item;
+    size_t count;
+
+    if (!oms_str_present(field))
+        return true;
+    oms_wire_read(&wire, field);
+    if (!oms_wire_next(&wire) || !wire.is_bytes || !order_pack_list_begin(&list, wire.bytes, &count))
+        return false;
+    /* One more than there are: the release of another is what mostly comes. */
+    order->released_holds = oms_arena_calloc(&order->arena, count + 1, sizeof *order->released_holds);
+    if (!order->released_holds)
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        if (!order_pack_list_item(&list, &item))
+            return false;
+        order->released_holds[i].reason = item;
+    }
+    order->released_hold_count = count;
+    return true;
+}
+
+/*
+ * The fields that can be compared by their bytes, as bits: records and lists of records without lists of
+ * their own, and lists of texts (no text is ever changed in its place). Worked out once; two threads that do
+ * it at the same time find the same.
+ */
+static uint64_t comparable(void)
+{
+    static _Atomic uint64_t known;
+    uint64_t bits = atomic_load_explicit(&known, memory_order_relaxed);
+
+    if (bits)
+        return bits;
+    for (unsigned number = STATE_REST; number < ORDER_STATE_FIELDS; number++) {
+        const struct order_pack_field *row = &state_rows[number];
+
+        if (row->kind == PACK_TEXTS ||
+            ((row->kind == PACK_RECORD || row->kind == PACK_RECORDS) && order_pack_is_flat(row->table)))
+            bits |= UINT64_C(1) << number;
+    }
+    bits &= ~(UINT64_C(1) << STATE_RELEASED_HOLDS);
+    atomic_store_explicit(&known, bits, memory_order_relaxed);
+    return bits;
+}
+
+/* Bytes of the list behind the pointer of a row. */
+static size_t list_bytes(const struct order_pack_field *row, const struct order *order)
+{
+    size_t count;
+
+    memcpy(&count, (const char *)order + row->aux, sizeof count);
+    return count * (row->kind == PACK_TEXTS ? sizeof(struct oms_str) : row->table->size);
+}
+
+static const void *list_at(const struct order_pack_field *row, const struct order *order)
+{
+    const void *items;
+
+    memcpy(&items, (const char *)order + row->offset, sizeof items);
+    return items;
+}
+
+/* What the state is now, to be compared with later. False when memory is exhausted. */
+static bool keep_origin(struct order *order, struct order_origin *origin)
+{
+    for (uint64_t left = comparable(); left; left &= left - 1) {
+        unsigned number = (unsigned)__builtin_ctzll(left);
+        const struct order_pack_field *row = &state_rows[number];
+
+        if (!origin->fields[number].data || row->kind == PACK_RECORD)
+            continue;
+        size_t bytes = list_bytes(row, order);
+        void *copy = oms_arena_alloc(&order->arena, bytes);
+        if (!copy)
+            return false;
+        origin->lists[number] = memcpy(copy, list_at(row, order), bytes);
+    }
+    memcpy(&origin->order, order, sizeof *order);
+    return true;
+}
+
+enum oms_status order_thaw_traced(struct oms_str bytes, struct order *order, struct order_origin *origin)
+{
+    struct order_pack_trace trace = {.fields = origin->fields, .packed = STATE_RELEASED_HOLDS};
+    struct order_pack pack;
+    struct oms_str rest;
+
+    memset(origin->fields, 0, sizeof origin->fields);
+    memset(origin->lists, 0, sizeof origin->lists);
+    if (!begin_thaw(bytes, order, &pack, &rest) ||
+        order_pack_read_traced(&pack, &pack_state, rest, order, &trace) != OMS_OK ||
+        !read_released(order, origin->fields[STATE_RELEASED_HOLDS]))
+        return OMS_CORRUPT;
+    size_t room = order->released_hold_count ? order->released_hold_count + 1 : 0;
+    enum oms_status status = finish_thaw(order);
+    order->released_hold_cap = room;
+    if (status == OMS_OK && !keep_origin(order, origin))
+        status = OMS_LIMIT;
+    /* begin_thaw's copy of the bytes: the head is all before the rest. */
+    origin->head = oms_str_make(rest.data - (bytes.len - rest.len), bytes.len - rest.len);
+    return status;
+}
+
+static void write_released(const struct order_pack *pack, const struct order *order, struct oms_buf *out)
+{
+    size_t mark = oms_wire_begin(out, STATE_RELEASED_HOLDS);
+    oms_wire_put_varint(out, order->released_hold_count);
+    for (size_t i = 0; i < order->released_hold_count; i++) {
+        const struct order_hold *hold = &order->released_holds[i];
+
+        if (is_packed(hold)) {
+            oms_wire_put_varint(out, hold->reason.len);
+            oms_buf_append_str(out, hold->reason);
+            continue;
+        }
+        oms_buf_append_char(out, 0);
+        size_t item_mark = out->len;
+        order_pack_write(pack, &order_pack_hold, hold, out);
+        oms_wire_end(out, item_mark);
+    }
+    oms_wire_end(out, mark);
+}
+
+/* Whether a comparable field is as it was, so that its bytes are. */
+static bool is_unchanged(unsigned number, const struct order *order, const struct order_origin *origin)
+{
+    const struct order_pack_field *row = &state_rows[number];
+    const void *now = (const char *)order + row->offset;
+    const void *was = (const char *)&origin->order + row->offset;
+    size_t bytes = row->table ? row->table->size : 0;
+
+    if (!origin->fields[number].data)
+        return false;
+    if (row->kind != PACK_RECORD) {
+        bytes = list_bytes(row, order);
+        now = list_at(row, order);
+        was = origin->lists[number];
+        if (bytes != list_bytes(row, &origin->order))
+            return false;
+    }
+    return memcmp(now, was, bytes) == 0;
+}
+
+void order_refreeze(const struct order *order, const struct order_origin *origin, struct oms_buf *out)
+{
+    struct order_pack pack = {.base_time = order->created_at,
+                              .actor = &order->created_by,
+                              .fingerprint = order->content_fingerprint};
+
+    uint64_t may_be_copied = comparable();
+
+    (void)oms_buf_reserve(out, 512);
+    oms_buf_append_str(out, origin->head);
+    for (unsigned number = STATE_REST; number < ORDER_STATE_FIELDS; number++) {
+        if (order_pack_row_absent(&pack_state, number, order))
+            continue;
+        if (number == STATE_RELEASED_HOLDS)
+            write_released(&pack, order, out);
+        else if ((may_be_copied >> number & 1) && is_unchanged(number, order, origin))
+            oms_buf_append_str(out, origin->fields[number]);
+        else
+            order_pack_write_row(&pack, &pack_state, number, order, out);
+    }
 }
 
 /* ---- notes ---- */

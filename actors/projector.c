@@ -85,6 +85,7 @@ static enum oms_status project_order(const struct rt_address *address, struct om
     struct order *order = order_create();
     struct order_terms before, after;
     struct order_timer timer_before = {0};
+    struct order_origin origin;
     enum oms_status status = OMS_OK;
     struct oms_buf bytes;
 
@@ -92,7 +93,7 @@ static enum oms_status project_order(const struct rt_address *address, struct om
     order_terms_init(&before, scratch);
     order_terms_init(&after, scratch);
     if (oms_str_present(base)) {
-        status = order_thaw(base, order);
+        status = order_thaw_traced(base, order, &origin);
         if (status != OMS_OK)
             goto out;
         if (!order_terms_take(order, address->tenant, &before))
@@ -106,7 +107,10 @@ static enum oms_status project_order(const struct rt_address *address, struct om
 
     unsigned char key[STORE_ADDRESS_KEY_SIZE];
     oms_buf_reset(&bytes);
-    order_freeze(order, &bytes);
+    if (oms_str_present(base))
+        order_refreeze(order, &origin, &bytes);
+    else
+        order_freeze(order, &bytes);
     OMS_ASSERT(!bytes.overflow);
     store_address_key(address, key);
     store_writes_put(writes, STORE_STATE, oms_str_make(key, sizeof(key)), oms_buf_str(&bytes));

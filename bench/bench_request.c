@@ -3,14 +3,16 @@
  * bodies through router, API, actors and store, on the simulation host with one shard and the store in
  * memory.
  *
- *   liteoms-bench-request get|create|hold [requests, default 4096]
+ *   liteoms-bench-request get|create|hold [requests, default 4096 [before them, default 1024]]
  *
  * It prints the processor time by request, which swings with the machine. What does not swing are
  * instructions:
  *
  *   valgrind --tool=callgrind --toggle-collect=serve_measured liteoms-bench-request hold 2048
  *
- * counts them by function, for the measured requests only; divide by their number. Requests come in waves of
+ * counts them by function, for the measured requests only; divide by their number. An order grows with what
+ * was done to it: `hold 2048 49152` measures orders with some twenty released holds, as phase (e) leaves
+ * them. Requests come in waves of
  * 128, as from 32 connections with 4 streams, and a wave is over when what it wrote has been materialised.
  * Every answer is checked. The simulation host and the store in memory are in the counts, under their own
  * names.
@@ -35,7 +37,7 @@
 #include "runtime/host_sim.h"
 
 #define WAVE           128u
-#define WAVES_WARM_UP  8u
+#define WARM_UP        1024u
 #define ORDERS         1024u
 #define TENANT         "bench"
 #define START_MS       INT64_C(1795305600000) /* 2026-11-22: the bodies are of the months before */
@@ -118,7 +120,9 @@ static void respond(struct http_exchange *exchange, unsigned status, const char 
     bench->answered++;
 }
 
-static const struct http_exchange_ops ops = {find_header, count_headers, respond};
+/* Nothing streams here. */
+static const struct http_exchange_ops ops = {
+    .header = find_header, .header_count = count_headers, .respond = respond};
 
 static void receive(struct bench *bench, struct request *request)
 {
@@ -356,7 +360,7 @@ static void bench_destroy(struct bench *bench)
 
 /* ---- the program ---- */
 
-static void measure(struct bench *bench, const char *kind, unsigned waves)
+static void measure(struct bench *bench, const char *kind, unsigned waves, unsigned waves_before)
 {
     struct workload_config config = {.seed = 1, .run_id = "WARM"};
     struct workload *orders = workload_create(&config);
@@ -368,7 +372,7 @@ static void measure(struct bench *bench, const char *kind, unsigned waves)
     struct workload *workload = strcmp(kind, "get") == 0      ? workload_get(&config)
                                 : strcmp(kind, "create") == 0 ? workload_create(&config)
                                                               : workload_hold(&config);
-    run(bench, workload_load(workload), WAVES_WARM_UP, false);
+    run(bench, workload_load(workload), waves_before, false);
     uint64_t spent_ns = run(bench, workload_load(workload), waves, true);
     printf("%s: %u requests, %.2f us of processor time each\n", kind, waves * WAVE,
            (double)spent_ns / 1000 / (waves * WAVE));
@@ -382,13 +386,16 @@ int main(int argc, char **argv)
 {
     const char *kind = argc > 1 ? argv[1] : "";
     unsigned waves = argc > 2 ? (unsigned)strtoul(argv[2], NULL, 10) / WAVE : 32;
+    unsigned before = (argc > 3 ? (unsigned)strtoul(argv[3], NULL, 10) : WARM_UP) / WAVE;
     if ((strcmp(kind, "get") != 0 && strcmp(kind, "create") != 0 && strcmp(kind, "hold") != 0) ||
         waves == 0) {
-        fprintf(stderr, "usage: liteoms-bench-request get|create|hold [requests, a multiple of %u]\n", WAVE);
+        fprintf(stderr,
+                "usage: liteoms-bench-request get|create|hold [requests [before them]], multiples of %u\n",
+                WAVE);
         return 2;
     }
     struct bench *bench = bench_create();
-    measure(bench, kind, waves);
+    measure(bench, kind, waves, before);
     bench_destroy(bench);
     return 0;
 }

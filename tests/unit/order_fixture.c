@@ -351,6 +351,53 @@ void lab_bring_to(struct order_lab *lab, enum order_stage stage)
 
 /* ---- checks ---- */
 
+/* Folding the events a few at a time on the stored state, as the projector does, gives the bytes that
+ * freezing the whole order would. */
+static void check_traced(const struct order_lab *lab, size_t events_at_once)
+{
+    struct order *whole = order_create();
+    struct oms_arena arena;
+    struct oms_buf stored, next, frozen;
+
+    oms_arena_init(&arena, 16384, 64u << 20);
+    oms_buf_init(&stored, 64u << 20);
+    oms_buf_init(&next, 64u << 20);
+    oms_buf_init(&frozen, 64u << 20);
+    for (size_t i = 0; i < lab->event_count;) {
+        struct order *order = order_create();
+        static struct order_origin origin;
+        size_t end = i + events_at_once < lab->event_count ? i + events_at_once : lab->event_count;
+        bool first = i == 0;
+
+        if (!first)
+            assert_int_equal(order_thaw_traced(oms_buf_str(&stored), order, &origin), OMS_OK);
+        for (; i < end; i++) {
+            struct order_event event;
+
+            assert_int_equal(order_event_decode(lab->events[i].bytes, &arena, &event), OMS_OK);
+            order_apply(order, &event, &lab->events[i].meta);
+            order_apply(whole, &event, &lab->events[i].meta);
+        }
+        oms_buf_reset(&next);
+        oms_buf_reset(&frozen);
+        if (first)
+            order_freeze(order, &next);
+        else
+            order_refreeze(order, &origin, &next);
+        order_freeze(whole, &frozen);
+        assert_int_equal(next.len, frozen.len);
+        assert_memory_equal(next.data, frozen.data, frozen.len);
+        oms_buf_reset(&stored);
+        oms_buf_append_str(&stored, oms_buf_str(&next));
+        order_destroy(order);
+    }
+    order_destroy(whole);
+    oms_buf_fini(&stored);
+    oms_buf_fini(&next);
+    oms_buf_fini(&frozen);
+    oms_arena_fini(&arena);
+}
+
 void lab_check_refold(const struct order_lab *lab)
 {
     struct order *again = order_create();
@@ -390,6 +437,8 @@ void lab_check_refold(const struct order_lab *lab)
     oms_buf_fini(&ours);
     oms_buf_fini(&theirs);
     oms_arena_fini(&arena);
+    check_traced(lab, 1);
+    check_traced(lab, 3);
 }
 
 /* Counts of the line from the shipments and returns themselves. */

@@ -209,6 +209,27 @@ static void an_eventful_order_round_trips(void **state)
     lab_fini(&lab);
 }
 
+/* The fold's way through the codec, with more released holds than are kept and one released out of turn. */
+static void a_fold_copies_what_has_not_changed(void **state)
+{
+    struct order_lab lab;
+
+    (void)state;
+    lab_init(&lab);
+    lab_workflow(&lab, workflow_default_json().data);
+    lab_place(&lab, ORDER_STAGE_CONFIRMED);
+    for (uint32_t i = 1; i <= OMS_ORDER_HOLDS_RELEASED_KEPT + 3; i++) {
+        assert_int_equal(lab_hold(&lab, 0, i % 3 ? 0 : lab.context.now_ms + 1000), REFUSAL_NONE);
+        assert_int_equal(lab_release(&lab, i), REFUSAL_NONE);
+    }
+    assert_int_equal(lab_hold(&lab, 0, 0), REFUSAL_NONE);
+    assert_int_equal(lab_hold(&lab, 0, 0), REFUSAL_NONE);
+    assert_int_equal(lab_release(&lab, OMS_ORDER_HOLDS_RELEASED_KEPT + 4), REFUSAL_NONE);
+    assert_int_equal(lab_pay(&lab, "10.00", "tx-1"), REFUSAL_NONE);
+    lab_check_refold(&lab);
+    lab_fini(&lab);
+}
+
 static void notes_lie_beside_the_state(void **state)
 {
     struct order_lab lab;
@@ -413,6 +434,7 @@ int main(void)
         cmocka_unit_test(fields_of_a_later_version_are_skipped),
         cmocka_unit_test(values_out_of_range_are_corrupt),
         cmocka_unit_test(an_eventful_order_round_trips),
+        cmocka_unit_test(a_fold_copies_what_has_not_changed),
         cmocka_unit_test(notes_lie_beside_the_state),
         cmocka_unit_test(damaged_states_never_thaw_to_nonsense),
         cmocka_unit_test(an_idle_order_of_two_lines_is_small),
