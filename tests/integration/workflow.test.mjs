@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
 import { Caller, basket } from './lib/client.mjs';
-import { Server, fresh, until } from './lib/server.mjs';
+import { Server, fresh, until, withServer } from './lib/server.mjs';
 
 const step = (stage, stepName, activityStatus, sequence, more = {}) => ({ stage, stepName, activityStatus, sequence, ...more });
 const workflow = {
@@ -103,4 +103,29 @@ test('a new version is for new orders; live ones stay on theirs', async () => {
   server = await start({ ...workflow, steps: workflow.steps.filter((one) => !['fraud_check', 'review_order'].includes(one.stepName)) });
   callers();
   assert.equal((await staff.query('{ tenant { workflowVersion } }')).tenant.workflowVersion, version + 1);
+});
+
+test('goods that never arrive: the shipment fails, its quantities go out again, and the order completes', async () => {
+  const config = { tenants: [{ name: 'shop', workflow: { steps: [], defaults: { complete_requires: 'delivered' } } }] };
+  await withServer({ config }, async (own) => {
+    const clerk = new Caller(own, 'staff', 'sam', { tenant: 'shop' });
+    const { orderId, finalAmount } = await clerk.does('createOrder', basket());
+    const shipped = await clerk.does('markAsShipped', { orderId });
+    const early = await clerk.refused('WRONG_STAGE', 'markAsCompleted', { orderId });
+    assert.deepEqual(early.userErrors.map((error) => error.code), ['WRONG_STAGE', 'PAYMENT_OUTSTANDING'], 'all that is missing at once');
+    assert.match(early.userErrors[0].message, /delivered/);
+    assert.match(early.userErrors[1].message, new RegExp(`0\\.00 USD of ${finalAmount.amount} USD`));
+    await clerk.does('recordPayment', { orderId, amount: { amount: finalAmount.amount, currency: finalAmount.currency } });
+    const lost = await clerk.does('failShipment', { orderId, shipmentId: shipped.shipments[0].shipmentId, reason: 'lost' });
+    assert.deepEqual([lost.stage, lost.fulfillmentStatus], ['SHIPPED', 'UNFULFILLED']);
+    const again = await clerk.does('addShipment', { orderId });
+    const { shipmentId, shipmentItems } = again.shipments.at(-1);
+    assert.deepEqual(shipmentItems.map((item) => [item.lineItemId, item.quantity]), lost.lineItems.map((line) => [line.lineItemId, line.orderQuantity]));
+    await clerk.does('dispatchShipment', { orderId, shipmentId });
+    await clerk.refused('WRONG_STAGE', 'markAsCompleted', { orderId });
+    await clerk.does('deliverShipment', { orderId, shipmentId });
+    const done = await clerk.does('markAsCompleted', { orderId });
+    assert.deepEqual([done.stage, done.fulfillmentStatus], ['COMPLETED', 'DELIVERED']);
+    clerk.close();
+  });
 });
