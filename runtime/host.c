@@ -32,8 +32,21 @@ void rt_worker_list_fini(struct rt_worker_list *list)
     *list = (struct rt_worker_list){NULL, 0, 0};
 }
 
+/* What a worker's last step said: it has more to do now, or after a time. */
+struct finish {
+    bool more, waits;
+};
+
+static void finish_step(struct rt_worker *worker, struct finish *state)
+{
+    int64_t wait_ms = -1;
+
+    state->more = worker->step(worker, &wait_ms);
+    state->waits = !state->more && wait_ms >= 0;
+}
+
 /* One step of everything that has something to do; false when nothing has. */
-static bool finish_round(struct rt_host *host, const struct rt_worker_list *workers, bool *more)
+static bool finish_round(struct rt_host *host, const struct rt_worker_list *workers, struct finish *states)
 {
     bool progress = false;
     int64_t wait_ms;
@@ -46,24 +59,44 @@ static bool finish_round(struct rt_host *host, const struct rt_worker_list *work
     }
     for (unsigned i = 0; i < workers->count; i++) {
         struct rt_worker *worker = workers->items[i];
-        if (more[i] || !rt_mailbox_is_empty(&worker->port.mailbox)) {
-            wait_ms = -1;
-            more[i] = worker->step(worker, &wait_ms);
+        if (states[i].more || !rt_mailbox_is_empty(&worker->port.mailbox)) {
+            finish_step(worker, &states[i]);
             progress = true;
         }
     }
     return progress;
 }
 
+/*
+ * Who waits for a time may wait for what another worker has done by now (a committer for its materialiser):
+ * it gets a step when nothing else has any. True when that gave somebody something to do.
+ */
+static bool finish_waiting(struct rt_host *host, const struct rt_worker_list *workers, struct finish *states)
+{
+    bool more = false;
+
+    for (unsigned i = 0; i < workers->count; i++)
+        if (states[i].waits)
+            finish_step(workers->items[i], &states[i]);
+    for (unsigned i = 0; i < workers->count; i++)
+        more = more || states[i].more || !rt_mailbox_is_empty(&workers->items[i]->port.mailbox);
+    for (unsigned i = 0; i < host->shard_count; i++)
+        more = more || rt_shard_busy(host->shards[i]);
+    return more;
+}
+
 /* False when it had to be cut short. */
 static bool finish_all(struct rt_host *host, const struct rt_worker_list *workers)
 {
-    bool *more = oms_calloc(workers->count + 1, sizeof *more);
+    struct finish *states = oms_calloc(workers->count + 1, sizeof *states);
     unsigned rounds = 0;
 
-    while (rounds < FINISH_ROUNDS_MAX && finish_round(host, workers, more))
+    for (unsigned i = 0; i < workers->count; i++)
+        states[i].waits = true; /* perhaps: its thread has taken the answer with it */
+    while (rounds < FINISH_ROUNDS_MAX &&
+           (finish_round(host, workers, states) || finish_waiting(host, workers, states)))
         rounds++;
-    oms_free(more);
+    oms_free(states);
     return rounds < FINISH_ROUNDS_MAX;
 }
 

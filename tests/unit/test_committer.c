@@ -266,6 +266,27 @@ static void test_close_finishes(void **state)
     assert_int_equal(toy_verify_memory(f), 100);
 }
 
+/* The same while commits wait for the materialiser, at whatever moment: the host's end answers them all. */
+static void test_a_stop_answers_who_waits_for_the_lag(void **state)
+{
+    struct toy_fixture *f = *state;
+    struct store_config config = {.lag_units_max = 4};
+    uint32_t version = 0;
+    for (unsigned life = 1; life <= 40; life++) {
+        toy_start(f, life, &config);
+        version += 30;
+        toy_submit(&f->world, 0, 30, 1, 5);
+        while (f->world.actors[1][5].version < version)
+            rt_host_sim_step(f->world.host);
+        for (unsigned i = 0; i < life; i++)
+            rt_host_sim_step(f->world.host);
+        f->world.host->ops->stop(f->world.host);
+        assert_int_equal(f->world.actors[1][5].version_acked, version);
+        toy_close(&f->world);
+    }
+    assert_int_equal(toy_verify_memory(f), version);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -283,6 +304,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_hard_reserve_is_as_a_failed_write, toy_set_up, toy_tear_down),
         cmocka_unit_test_setup_teardown(test_lag_holds_commits_back, toy_set_up, toy_tear_down),
         cmocka_unit_test_setup_teardown(test_close_finishes, toy_set_up, toy_tear_down),
+        cmocka_unit_test_setup_teardown(test_a_stop_answers_who_waits_for_the_lag, toy_set_up, toy_tear_down),
     };
     oms_log_set_level(OMS_LOG_OFF);
     return cmocka_run_group_tests(tests, NULL, NULL);
