@@ -7,6 +7,8 @@
 #include "actors/order_codec.h"
 #include "runtime/base/alloc.h"
 #include "runtime/base/assert.h"
+#include "runtime/base/json.h"
+#include "runtime/base/limits.h"
 #include "tests/sim/world_impl.h"
 
 /* ---- flights ---- */
@@ -200,10 +202,30 @@ static void tenant_home(struct rt_shard *shard, struct rt_message *message)
     flight_destroy(flight);
 }
 
+static struct tenant_version *wanted_tenant(unsigned index)
+{
+    const char *workflow = sim_workflow_json(index);
+    struct oms_field fields[2] = {{.name = OMS_STR("name")}, {.name = OMS_STR("workflow")}};
+    struct oms_value config = {.kind = OMS_VALUE_OBJECT, .object = {.fields = fields, .count = 1}};
+    struct tenant_version *wanted;
+    struct oms_arena arena;
+    oms_arena_init(&arena, 4096, CALL_ARENA_MAX);
+    fields[0].value =
+        (struct oms_value){.kind = OMS_VALUE_STRING, .text = oms_str_of(world_tenant_names[index])};
+    if (workflow) {
+        OMS_ASSERT(oms_json_parse(oms_str_of(workflow), OMS_JSON_DEPTH_MAX, &arena, &fields[1].value, NULL) ==
+                   OMS_OK);
+        config.object.count = 2;
+    }
+    OMS_ASSERT(tenant_parse(&config, &wanted, NULL) == OMS_OK);
+    oms_arena_fini(&arena);
+    return wanted;
+}
+
 struct flight *flight_send_tenant(struct world *world, unsigned index, bool suspends)
 {
     struct flight *flight = flight_create(world);
-    struct tenant_version *wanted = tenant_create_default(oms_str_of(world_tenant_names[index]));
+    struct tenant_version *wanted = wanted_tenant(index);
     wanted->status = suspends ? TENANT_SUSPENDED : TENANT_ACTIVE;
     tenant_version_encode(wanted, &flight->bytes);
     tenant_version_release(wanted);

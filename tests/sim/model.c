@@ -17,8 +17,10 @@ struct model *model_create(void)
 {
     struct model *model = oms_calloc(1, sizeof(*model));
     for (unsigned tenant = 0; tenant < SIM_TENANTS; tenant++)
-        for (unsigned slot = 0; slot < SIM_SLOTS; slot++)
-            model->orders[tenant][slot].tip.hold_next = 1;
+        for (unsigned slot = 0; slot < SIM_SLOTS; slot++) {
+            model->orders[tenant][slot].tip.tenant = tenant;
+            model_fold(&model->orders[tenant][slot], 0, &model->orders[tenant][slot].tip);
+        }
     return model;
 }
 

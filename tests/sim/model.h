@@ -22,15 +22,28 @@
 /* In-flight commands and expiries may come past the limit. */
 #define MODEL_PARTS_MAX (SIM_VERSIONS_MAX + 200)
 
+/* The same for lines. */
+#define MODEL_LINES_MAX 40
+
 struct model_line {
+    uint32_t id;
     unsigned vendor;
-    int64_t quantity, price;
+    int64_t quantity, price, cancelled;
     int64_t allocated, shipped, delivered;
+    int64_t return_open, returned;
 };
 
 struct model_shipment {
     enum order_shipment_status status;
-    int64_t units[SIM_LINES_MAX];
+    int32_t units[MODEL_LINES_MAX]; /* by place: lines come and go only before there are shipments */
+    int64_t status_at, dispatched_at;
+    uint64_t tracking; /* its mark */
+};
+
+struct model_return {
+    enum order_return_status status;
+    int32_t units[MODEL_LINES_MAX];
+    int64_t value, refunded;
 };
 
 struct model_hold {
@@ -49,6 +62,7 @@ struct model_payment {
 struct model_refund {
     uint64_t status;
     int64_t amount;
+    uint64_t of; /* the return; 0: none */
 };
 
 /* A key that an accepted command used. */
@@ -65,12 +79,18 @@ struct model_state {
     unsigned customer; /* person + 1; 0: none */
     struct oms_hash128 content;
     unsigned line_count;
-    struct model_line lines[SIM_LINES_MAX];
+    uint32_t line_next;
+    struct model_line lines[MODEL_LINES_MAX];
+    enum order_outcome outcomes[SIM_STEPS_MAX];
+    unsigned reviewer;    /* person + 1; 0: none */
+    uint64_t destination; /* its mark; 0: as created */
+    unsigned tenant;
     int64_t final, paid, refunded, reserved;
     uint32_t hold_next;
-    size_t hold_count, shipment_count, payment_count, refund_count, note_count, key_count;
+    size_t hold_count, shipment_count, return_count, payment_count, refund_count, note_count, key_count;
     struct model_hold holds[MODEL_PARTS_MAX];
     struct model_shipment shipments[MODEL_PARTS_MAX];
+    struct model_return returns[MODEL_PARTS_MAX];
     struct model_payment payments[MODEL_PARTS_MAX];
     struct model_refund refunds[MODEL_PARTS_MAX];
     uint64_t notes[MODEL_PARTS_MAX]; /* their marks */

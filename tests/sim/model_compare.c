@@ -44,6 +44,12 @@ static void compare_lines(const struct comparison *c, const struct model_state *
 {
     same(c, "the number of lines", s->line_count, (int64_t)order->line_count);
     for (size_t i = 0; i < order->line_count && i < s->line_count; i++) {
+        struct oms_str vendor = oms_str_of(sim_people[s->lines[i].vendor].subject);
+        same(c, "a line's number", s->lines[i].id, order->lines[i].id);
+        same(c, "a line's vendor", 1, oms_str_eq(vendor, order->lines[i].vendor.id));
+        same(c, "a line's cancelled units", s->lines[i].cancelled, order->lines[i].cancelled);
+        same(c, "a line's units in open returns", s->lines[i].return_open, order->lines[i].return_open);
+        same(c, "a line's returned units", s->lines[i].returned, order->lines[i].returned);
         same(c, "a line's quantity", s->lines[i].quantity, order->lines[i].quantity);
         same(c, "a line's allocated units", s->lines[i].allocated, order->lines[i].allocated);
         same(c, "a line's shipped units", s->lines[i].shipped, order->lines[i].shipped);
@@ -76,7 +82,46 @@ static void compare_shipments(const struct comparison *c, const struct model_sta
             units += shipment->items[item].quantity;
         same(c, "a shipment's status", s->shipments[i].status, shipment->status);
         same(c, "a shipment's units", wanted, units);
+        same(c, "when a shipment's status was", s->shipments[i].status_at, shipment->status_at);
+        same(c, "when a shipment left", s->shipments[i].dispatched_at, shipment->dispatched_at);
+        same_mark(c, "a shipment's reference", s->shipments[i].tracking, shipment->tracking_reference);
     }
+}
+
+static void compare_returns(const struct comparison *c, const struct model_state *s,
+                            const struct order *order)
+{
+    same(c, "the number of returns", (int64_t)s->return_count, (int64_t)order->return_count);
+    for (size_t i = 0; i < order->return_count && i < s->return_count; i++) {
+        const struct order_return *ret = &order->returns[i];
+        int64_t units = 0, wanted = 0;
+        for (unsigned line = 0; line < s->line_count; line++)
+            wanted += s->returns[i].units[line];
+        for (size_t item = 0; item < ret->item_count; item++)
+            units += ret->items[item].quantity;
+        same(c, "a return's status", s->returns[i].status, ret->status);
+        same(c, "a return's units", wanted, units);
+        same(c, "a return's value", s->returns[i].value, ret->value);
+        same(c, "what a return got back", s->returns[i].refunded, ret->refunded);
+    }
+}
+
+static void compare_steps(const struct comparison *c, const struct model_state *s, const struct order *order)
+{
+    unsigned count, reviews = 0;
+    const struct sim_step *steps = sim_steps(s->tenant, &count);
+    same(c, "the number of steps", count, (int64_t)order->activity_count);
+    for (size_t i = 0; i < count && i < order->activity_count; i++) {
+        const struct order_activity *activity = &order->activities[i];
+        same(c, "a step's name", 1, oms_str_eq_c(activity->step_name, steps[i].name));
+        same(c, "a step's outcome", s->outcomes[i], activity->outcome);
+        if (oms_str_present(activity->reviewer)) {
+            reviews++;
+            same(c, "the right reviewer", 1,
+                 s->reviewer && oms_str_eq_c(activity->reviewer, sim_people[s->reviewer - 1].subject));
+        }
+    }
+    same(c, "the number of reviews", s->reviewer != 0, reviews);
 }
 
 static void compare_money(const struct comparison *c, const struct model_state *s, const struct order *order)
@@ -85,6 +130,7 @@ static void compare_money(const struct comparison *c, const struct model_state *
     same(c, "what is paid", s->paid, order->paid);
     same(c, "what is refunded", s->refunded, order->refunded);
     same(c, "what is reserved", s->reserved, order->refund_reserved);
+    same(c, "refundDue", model_refund_due(s), order->refund_due);
     same(c, "paymentStatus", payment_status(s), order->payment);
     same(c, "the number of payments", (int64_t)s->payment_count, (int64_t)order->payment_count);
     for (size_t i = 0; i < order->payment_count && i < s->payment_count; i++) {
@@ -96,11 +142,13 @@ static void compare_money(const struct comparison *c, const struct model_state *
     for (size_t i = 0; i < order->refund_count && i < s->refund_count; i++) {
         same(c, "a refund's status", (int64_t)s->refunds[i].status, order->refunds[i].status);
         same(c, "a refund's amount", s->refunds[i].amount, order->refunds[i].amount);
+        same(c, "a refund's return", (int64_t)s->refunds[i].of, order->refunds[i].return_id);
     }
 }
 
 static void compare_rest(const struct comparison *c, const struct model_state *s, const struct order *order)
 {
+    same_mark(c, "the destination", s->destination, order->destination.street);
     same(c, "createdAt", s->created_at, order->created_at);
     same(c, "modifiedAt", s->modified_at, order->modified_at);
     same(c, "the number of notes", (int64_t)s->note_count, order->note_count);
@@ -127,6 +175,8 @@ void model_compare_state(struct model *model, unsigned tenant, unsigned slot, co
     compare_lines(&c, s, order);
     compare_holds(&c, s, order);
     compare_shipments(&c, s, order);
+    compare_returns(&c, s, order);
+    compare_steps(&c, s, order);
     compare_money(&c, s, order);
     compare_rest(&c, s, order);
 }

@@ -12,12 +12,16 @@
 
 static bool role_may(enum sim_role role, enum order_command_type type)
 {
-    static const order_command_set customer =
-        BIT(CREATE_ORDER) | BIT(PLACE_ORDER) | BIT(CANCEL_ORDER) | BIT(ADD_NOTE);
+    static const order_command_set customer = BIT(CREATE_ORDER) | BIT(ADD_LINE_ITEM) | BIT(REMOVE_LINE_ITEM) |
+                                              BIT(CHANGE_QUANTITY) | BIT(CHANGE_DESTINATION) |
+                                              BIT(PLACE_ORDER) | BIT(CANCEL_LINE_ITEMS) | BIT(CANCEL_ORDER) |
+                                              BIT(REQUEST_RETURN) | BIT(CANCEL_RETURN) | BIT(ADD_NOTE);
     static const order_command_set vendor = BIT(ADD_SHIPMENT) | BIT(CONFIRM_SHIPMENT) |
                                             BIT(DISPATCH_SHIPMENT) | BIT(DELIVER_SHIPMENT) |
-                                            BIT(CANCEL_SHIPMENT) | BIT(MARK_AS_SHIPPED) |
-                                            BIT(MARK_AS_COMPLETED) | BIT(CANCEL_ORDER) | BIT(ADD_NOTE);
+                                            BIT(CANCEL_SHIPMENT) | BIT(FAIL_SHIPMENT) | BIT(MARK_AS_SHIPPED) |
+                                            BIT(ADD_SHIPPING_TRACKING_REFERENCE) | BIT(MARK_AS_COMPLETED) |
+                                            BIT(CANCEL_ORDER) | BIT(CANCEL_LINE_ITEMS) | BIT(APPROVE_RETURN) |
+                                            BIT(REJECT_RETURN) | BIT(RECEIVE_RETURN) | BIT(ADD_NOTE);
     if (role == SIM_STAFF)
         return true;
     return ((role == SIM_CUSTOMER ? customer : vendor) & ORDER_COMMAND_BIT(type)) != 0;
@@ -46,6 +50,14 @@ bool model_reaches(const struct model_state *s, unsigned person)
         return false;
     }
     OMS_UNREACHABLE();
+}
+
+unsigned model_line_place(const struct model_state *s, uint64_t id)
+{
+    unsigned i = 0;
+    while (i < s->line_count && s->lines[i].id != id)
+        i++;
+    return i;
 }
 
 bool model_line_mine(const struct model_state *s, unsigned person, unsigned line)
@@ -100,7 +112,19 @@ static bool stage_allows(enum order_stage stage, enum order_command_type type)
 {
     bool live = stage <= ORDER_STAGE_SHIPPED;
     bool confirmed = stage == ORDER_STAGE_CONFIRMED, shipped = stage == ORDER_STAGE_SHIPPED;
+    bool pending = stage == ORDER_STAGE_PENDING;
     switch (type) {
+    case ORDER_COMMAND_ADD_LINE_ITEM:
+    case ORDER_COMMAND_REMOVE_LINE_ITEM:
+    case ORDER_COMMAND_CHANGE_QUANTITY:
+        return stage == ORDER_STAGE_DRAFT || pending;
+    case ORDER_COMMAND_CANCEL_LINE_ITEMS:
+        return pending || confirmed;
+    case ORDER_COMMAND_ESCALATE_REVIEWER:
+    case ORDER_COMMAND_REVIEW_ORDER:
+    case ORDER_COMMAND_COMPLETE_ACTIVITY:
+    case ORDER_COMMAND_SKIP_ACTIVITY:
+        return stage != ORDER_STAGE_CANCELLED;
     case ORDER_COMMAND_PLACE_ORDER:
         return stage == ORDER_STAGE_DRAFT;
     case ORDER_COMMAND_CONFIRM_ORDER:
@@ -113,6 +137,13 @@ static bool stage_allows(enum order_stage stage, enum order_command_type type)
         return confirmed || shipped;
     case ORDER_COMMAND_DELIVER_SHIPMENT:
     case ORDER_COMMAND_CANCEL_SHIPMENT:
+    case ORDER_COMMAND_FAIL_SHIPMENT:
+    case ORDER_COMMAND_ADD_SHIPPING_TRACKING_REFERENCE:
+    case ORDER_COMMAND_REQUEST_RETURN:
+    case ORDER_COMMAND_APPROVE_RETURN:
+    case ORDER_COMMAND_REJECT_RETURN:
+    case ORDER_COMMAND_RECEIVE_RETURN:
+    case ORDER_COMMAND_CANCEL_RETURN:
         return confirmed || shipped || stage == ORDER_STAGE_COMPLETED;
     case ORDER_COMMAND_MARK_AS_SHIPPED:
         return confirmed;
@@ -120,6 +151,7 @@ static bool stage_allows(enum order_stage stage, enum order_command_type type)
         return shipped;
     case ORDER_COMMAND_PROCESS_REFUND:
         return stage != ORDER_STAGE_DRAFT;
+    case ORDER_COMMAND_CHANGE_DESTINATION:
     case ORDER_COMMAND_PLACE_HOLD:
     case ORDER_COMMAND_RELEASE_HOLD:
         return live;
@@ -147,7 +179,7 @@ int64_t model_unallocated(const struct model_state *s, unsigned person)
     int64_t units = 0;
     for (unsigned i = 0; i < s->line_count; i++)
         if (model_line_mine(s, person, i))
-            units += s->lines[i].quantity - s->lines[i].allocated;
+            units += model_line_left(&s->lines[i]);
     return units;
 }
 
@@ -179,10 +211,10 @@ static int on_add_shipment(const struct model_state *s, const struct sim_op *op)
         return REFUSAL_QUANTITY_EXCEEDED;
     if (line == 0)
         return MODEL_ACCEPTED;
-    if (line > s->line_count || !model_line_mine(s, op->person, (unsigned)line - 1))
+    unsigned at = model_line_place(s, line);
+    if (at == s->line_count || !model_line_mine(s, op->person, at))
         return REFUSAL_NOT_FOUND;
-    int64_t left = s->lines[line - 1].quantity - s->lines[line - 1].allocated;
-    return op->content.quantity > left ? REFUSAL_QUANTITY_EXCEEDED : MODEL_ACCEPTED;
+    return op->content.quantity > model_line_left(&s->lines[at]) ? REFUSAL_QUANTITY_EXCEEDED : MODEL_ACCEPTED;
 }
 
 static int on_mark_shipped(const struct model_state *s, const struct sim_op *op)
@@ -191,7 +223,7 @@ static int on_mark_shipped(const struct model_state *s, const struct sim_op *op)
         any_shipment(s, op->person, ORDER_SHIPMENT_PENDING, ORDER_SHIPMENT_CONFIRMED))
         return MODEL_ACCEPTED;
     for (unsigned i = 0; i < s->line_count; i++)
-        if (s->lines[i].shipped < s->lines[i].quantity)
+        if (s->lines[i].shipped < s->lines[i].quantity - s->lines[i].cancelled)
             return REFUSAL_INVALID;
     return MODEL_ACCEPTED;
 }
@@ -212,20 +244,70 @@ static int on_payment(const struct model_state *s, const struct sim_op *op)
     return known && !settles ? REFUSAL_DUPLICATE : MODEL_ACCEPTED;
 }
 
-static int on_refund(const struct model_state *s, const struct sim_op *op)
+/* ---- lines ---- */
+
+static int on_line(const struct model_state *s, const struct sim_op *op)
 {
-    int64_t left = s->paid - s->refunded - s->reserved;
-    bool pending = false;
-    for (size_t i = 0; i < s->refund_count; i++)
-        pending = pending || s->refunds[i].status == ORDER_REFUND_PENDING;
-    if (left <= 0 && !pending)
-        return REFUSAL_REFUND_EXCEEDED;
-    if (!op->content.part)
-        return op->content.amount > left ? REFUSAL_REFUND_EXCEEDED : MODEL_ACCEPTED;
-    if (op->content.part > s->refund_count)
+    unsigned at = model_line_place(s, op->content.part);
+    if (at == s->line_count || !model_line_mine(s, op->person, at))
         return REFUSAL_NOT_FOUND;
-    return s->refunds[op->content.part - 1].status == ORDER_REFUND_PENDING ? MODEL_ACCEPTED
-                                                                           : REFUSAL_CONFLICT;
+    if (op->type == ORDER_COMMAND_REMOVE_LINE_ITEM)
+        return s->line_count == 1 ? REFUSAL_INVALID : MODEL_ACCEPTED;
+    if (op->type == ORDER_COMMAND_CHANGE_QUANTITY)
+        return op->content.quantity <= s->lines[at].cancelled ? REFUSAL_INVALID : MODEL_ACCEPTED;
+    int64_t left = model_line_left(&s->lines[at]);
+    return left == 0 || op->content.quantity > left ? REFUSAL_QUANTITY_EXCEEDED : MODEL_ACCEPTED;
+}
+
+static int on_cancel_lines(const struct model_state *s, const struct sim_op *op)
+{
+    return model_unallocated(s, op->person) ? on_line(s, op) : REFUSAL_QUANTITY_EXCEEDED;
+}
+
+static int on_destination(const struct model_state *s)
+{
+    for (size_t i = 0; i < s->shipment_count; i++)
+        if (s->shipments[i].status >= ORDER_SHIPMENT_CONFIRMED &&
+            s->shipments[i].status <= ORDER_SHIPMENT_DELIVERED)
+            return REFUSAL_WRONG_STAGE;
+    return MODEL_ACCEPTED;
+}
+
+/* ---- what a parcel meets ---- */
+
+bool model_in_return(const struct model_state *s, const struct model_shipment *shipment)
+{
+    for (unsigned i = 0; i < s->line_count; i++)
+        if (model_returnable(&s->lines[i]) < shipment->units[i])
+            return true;
+    return false;
+}
+
+bool model_scan_moves(const struct model_state *s, const struct model_shipment *shipment,
+                      enum order_shipment_status to, int64_t at)
+{
+    enum order_shipment_status from = shipment->status;
+    if (from > ORDER_SHIPMENT_DELIVERED)
+        return false;
+    if (to <= ORDER_SHIPMENT_DELIVERED) /* forwards, whenever it is told */
+        return to > from;
+    return at >= shipment->status_at && !(from >= ORDER_SHIPMENT_IN_TRANSIT && model_in_return(s, shipment));
+}
+
+static int on_fail(const struct model_state *s, const struct sim_op *op)
+{
+    int verdict = on_shipment(s, op, ORDER_SHIPMENT_IN_TRANSIT, ORDER_SHIPMENT_DELIVERED);
+    if (verdict == MODEL_ACCEPTED && model_in_return(s, &s->shipments[op->content.part - 1]))
+        return REFUSAL_CONFLICT;
+    return verdict;
+}
+
+static int on_tracking(const struct model_state *s, const struct sim_op *op)
+{
+    if (s->stage != ORDER_STAGE_SHIPPED &&
+        !any_shipment(s, op->person, ORDER_SHIPMENT_PENDING, ORDER_SHIPMENT_DELIVERED))
+        return REFUSAL_WRONG_STAGE;
+    return on_shipment(s, op, ORDER_SHIPMENT_PENDING, ORDER_SHIPMENT_DELIVERED);
 }
 
 static int on_release(const struct model_state *s, const struct sim_op *op)
@@ -260,7 +342,31 @@ static int on_input(const struct model_state *s, const struct sim_op *op, int64_
     case ORDER_COMMAND_RECORD_PAYMENT:
         return on_payment(s, op);
     case ORDER_COMMAND_PROCESS_REFUND:
-        return on_refund(s, op);
+        return model_refund_verdict(s, op);
+    case ORDER_COMMAND_FAIL_SHIPMENT:
+        return on_fail(s, op);
+    case ORDER_COMMAND_ADD_SHIPPING_TRACKING_REFERENCE:
+        return on_tracking(s, op);
+    case ORDER_COMMAND_TRACK_SHIPMENT:
+        return op->content.part > s->shipment_count ? REFUSAL_NOT_FOUND : MODEL_ACCEPTED;
+    case ORDER_COMMAND_REMOVE_LINE_ITEM:
+    case ORDER_COMMAND_CHANGE_QUANTITY:
+        return on_line(s, op);
+    case ORDER_COMMAND_CANCEL_LINE_ITEMS:
+        return on_cancel_lines(s, op);
+    case ORDER_COMMAND_CHANGE_DESTINATION:
+        return on_destination(s);
+    case ORDER_COMMAND_REQUEST_RETURN:
+    case ORDER_COMMAND_APPROVE_RETURN:
+    case ORDER_COMMAND_REJECT_RETURN:
+    case ORDER_COMMAND_RECEIVE_RETURN:
+    case ORDER_COMMAND_CANCEL_RETURN:
+        return model_return_verdict(s, op);
+    case ORDER_COMMAND_ESCALATE_REVIEWER:
+    case ORDER_COMMAND_REVIEW_ORDER:
+    case ORDER_COMMAND_COMPLETE_ACTIVITY:
+    case ORDER_COMMAND_SKIP_ACTIVITY:
+        return model_step_verdict(s, op);
     case ORDER_COMMAND_RELEASE_HOLD:
         return on_release(s, op);
     case ORDER_COMMAND_PLACE_HOLD:
@@ -279,6 +385,8 @@ int model_verdict(const struct model_state *s, const struct sim_op *op, bool by_
     enum sim_role role = sim_people[op->person].role;
     if (op->type == ORDER_COMMAND_CREATE_ORDER)
         return on_creation(s, op, by_reference);
+    if (op->type == ORDER_COMMAND_TRACK_SHIPMENT && s->version && op->person != SIM_CARRIER)
+        return REFUSAL_FORBIDDEN; /* said to everybody: the command is not theirs, whatever the order */
     if (s->version == 0 || !model_reaches(s, op->person))
         return REFUSAL_NOT_FOUND;
     if (!role_may(role, op->type))
@@ -294,5 +402,8 @@ int model_verdict(const struct model_state *s, const struct sim_op *op, bool by_
         return REFUSAL_WRONG_STAGE;
     if (model_held(s, op->type, now))
         return REFUSAL_ON_HOLD;
+    int step = model_step_gate(s, op->type);
+    if (step != MODEL_ACCEPTED)
+        return step;
     return on_input(s, op, now);
 }

@@ -105,6 +105,10 @@ static bool all_met(const struct sim_counts *c, const struct model_counts *m)
         {"PAYMENT_OUTSTANDING", m->refused[REFUSAL_PAYMENT_OUTSTANDING]},
         {"REFUND_EXCEEDED", m->refused[REFUSAL_REFUND_EXCEEDED]},
         {"IDEMPOTENCY_MISMATCH", m->refused[REFUSAL_IDEMPOTENCY_MISMATCH]},
+        {"STEP_PENDING", m->refused[REFUSAL_STEP_PENDING]},
+        {"UNEXPECTED_STEP", m->refused[REFUSAL_UNEXPECTED_STEP]},
+        {"NOT_ASSIGNED_REVIEWER", m->refused[REFUSAL_NOT_ASSIGNED_REVIEWER]},
+        {"NOT_RETURNABLE", m->refused[REFUSAL_NOT_RETURNABLE]},
         {"TENANT_SUSPENDED", m->refused[REFUSAL_TENANT_SUSPENDED]},
     };
     bool all = true;

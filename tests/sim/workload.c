@@ -9,9 +9,10 @@
 #include "runtime/base/assert.h"
 #include "tests/sim/model.h"
 
-const struct sim_person sim_people[SIM_PEOPLE] = {
+const struct sim_person sim_people[SIM_PEOPLE + 1] = {
     {"anna", "staff", SIM_STAFF},       {"boris", "staff", SIM_STAFF},  {"carla", "customer", SIM_CUSTOMER},
     {"dora", "customer", SIM_CUSTOMER}, {"vega", "vendor", SIM_VENDOR}, {"wald", "vendor", SIM_VENDOR},
+    {"parcel", "staff", SIM_STAFF},
 };
 
 /* ---- contents ---- */
@@ -41,6 +42,46 @@ enum order_stage sim_variant_stage(uint64_t variant)
         ORDER_STAGE_DRAFT,     ORDER_STAGE_CONFIRMED, ORDER_STAGE_PENDING,
     };
     return table[variant];
+}
+
+/* ---- steps ---- */
+
+static const struct sim_step built_in_steps[] = {
+    {"confirm_order", ORDER_STAGE_PENDING, false, ORDER_COMMAND_CONFIRM_ORDER},
+    {"review_order", ORDER_STAGE_CONFIRMED, true, ORDER_COMMAND_REVIEW_ORDER},
+    {"pick_and_pack", ORDER_STAGE_CONFIRMED, true, ORDER_COMMAND_NONE},
+    {"mark_as_shipped", ORDER_STAGE_CONFIRMED, false, ORDER_COMMAND_MARK_AS_SHIPPED},
+    {"mark_as_completed", ORDER_STAGE_SHIPPED, false, ORDER_COMMAND_MARK_AS_COMPLETED},
+};
+
+static const struct sim_step strict_steps[] = {
+    {"check", ORDER_STAGE_CONFIRMED, true, ORDER_COMMAND_NONE},
+    {"review_order", ORDER_STAGE_CONFIRMED, false, ORDER_COMMAND_REVIEW_ORDER},
+    {"pack", ORDER_STAGE_CONFIRMED, false, ORDER_COMMAND_NONE},
+    {"mark_as_shipped", ORDER_STAGE_CONFIRMED, false, ORDER_COMMAND_MARK_AS_SHIPPED},
+    {"thank", ORDER_STAGE_SHIPPED, true, ORDER_COMMAND_NONE},
+};
+
+static const char strict_json[] =
+    "{\"steps\":["
+    "{\"stage\":\"CONFIRMED\",\"stepName\":\"check\",\"activityStatus\":\"Checking\",\"sequence\":10,"
+    "\"optional\":true},"
+    "{\"stage\":\"CONFIRMED\",\"stepName\":\"review_order\",\"activityStatus\":\"InReview\",\"sequence\":20},"
+    "{\"stage\":\"CONFIRMED\",\"stepName\":\"pack\",\"activityStatus\":\"Packing\",\"sequence\":30},"
+    "{\"stage\":\"CONFIRMED\",\"stepName\":\"mark_as_shipped\",\"activityStatus\":\"Shipping\",\"sequence\":"
+    "40},"
+    "{\"stage\":\"SHIPPED\",\"stepName\":\"thank\",\"activityStatus\":\"Thanking\",\"sequence\":10,"
+    "\"optional\":true}]}";
+
+const struct sim_step *sim_steps(unsigned tenant, unsigned *count)
+{
+    *count = tenant ? OMS_COUNT_OF(strict_steps) : OMS_COUNT_OF(built_in_steps);
+    return tenant ? strict_steps : built_in_steps;
+}
+
+const char *sim_workflow_json(unsigned tenant)
+{
+    return tenant ? strict_json : NULL;
 }
 
 struct oms_hash128 sim_op_fingerprint(const struct sim_op *op)
@@ -124,7 +165,9 @@ static void draw_hold(struct sim_workload *workload, int64_t now_ms, struct sim_
 {
     static const order_command_set blocks[] = {
         0, ORDER_COMMAND_BIT(ORDER_COMMAND_CANCEL_ORDER), ORDER_COMMAND_BIT(ORDER_COMMAND_MARK_AS_SHIPPED),
-        ORDER_COMMAND_BIT(ORDER_COMMAND_ADD_SHIPMENT) | ORDER_COMMAND_BIT(ORDER_COMMAND_PROCESS_REFUND)};
+        ORDER_COMMAND_BIT(ORDER_COMMAND_ADD_SHIPMENT) | ORDER_COMMAND_BIT(ORDER_COMMAND_PROCESS_REFUND),
+        ORDER_COMMAND_BIT(ORDER_COMMAND_CHANGE_QUANTITY) | ORDER_COMMAND_BIT(ORDER_COMMAND_REQUEST_RETURN) |
+            ORDER_COMMAND_BIT(ORDER_COMMAND_CANCEL_LINE_ITEMS)};
     op->content.at = draw_expiry(workload, now_ms);
     op->content.blocks = blocks[below(workload, OMS_COUNT_OF(blocks))];
 }
@@ -143,8 +186,80 @@ static void draw_refund(struct sim_workload *workload, const struct model_state 
         op->content.part = 1 + below(workload, state->refund_count + 1);
         op->content.status = chance(workload, 70) ? ORDER_REFUND_SUCCEEDED : ORDER_REFUND_FAILED;
     } else {
-        op->content.amount = 1 + (int64_t)below(workload, 1000);
+        if (state->return_count && chance(workload, 70))
+            op->content.of = 1 + below(workload, state->return_count + 1);
+        if (!op->content.of || chance(workload, 40))
+            op->content.amount = 1 + (int64_t)below(workload, 1000);
         op->content.status = chance(workload, 70) ? ORDER_REFUND_PENDING : ORDER_REFUND_SUCCEEDED;
+    }
+}
+
+/* Mostly a line that is there. */
+static uint64_t draw_line(struct sim_workload *workload, const struct model_state *state)
+{
+    if (state->line_count && chance(workload, 85))
+        return state->lines[below(workload, state->line_count)].id;
+    return 1 + below(workload, 5);
+}
+
+static void draw_edit(struct sim_workload *workload, const struct model_state *state, struct sim_op *op)
+{
+    if (op->type == ORDER_COMMAND_CHANGE_DESTINATION)
+        return;
+    op->content.part = draw_line(workload, state);
+    op->content.quantity = 1 + (int64_t)below(workload, 4);
+    if (op->type == ORDER_COMMAND_CANCEL_LINE_ITEMS && chance(workload, 40))
+        op->content.quantity = -1; /* all that can be */
+    if (op->type != ORDER_COMMAND_ADD_LINE_ITEM)
+        return;
+    op->content.part = chance(workload, 50) ? SIM_VENDOR_A : SIM_VENDOR_B;
+    op->content.amount = (int64_t)below(workload, 500);
+    if (state->line_count >= SIM_LINES_GROWN)
+        op->type = ORDER_COMMAND_ADD_NOTE;
+}
+
+/* A carrier says something of a parcel, perhaps late and perhaps again. */
+static void draw_scan(struct sim_workload *workload, const struct model_state *state, int64_t now_ms,
+                      struct sim_op *op)
+{
+    static const enum order_shipment_status said[] = {
+        ORDER_SHIPMENT_CONFIRMED,         ORDER_SHIPMENT_IN_TRANSIT, ORDER_SHIPMENT_IN_TRANSIT,
+        ORDER_SHIPMENT_DELIVERED,         ORDER_SHIPMENT_DELIVERED,  ORDER_SHIPMENT_FAILED,
+        ORDER_SHIPMENT_RETURNED_TO_SENDER};
+    if (chance(workload, 95))
+        op->person = SIM_CARRIER;
+    op->content.part = 1 + below(workload, state->shipment_count + 1);
+    op->content.status = said[below(workload, OMS_COUNT_OF(said))];
+    op->content.at = chance(workload, 60) ? 0 : now_ms - (int64_t)below(workload, 2000);
+}
+
+static void draw_return(struct sim_workload *workload, const struct model_state *state, struct sim_op *op)
+{
+    if (op->type == ORDER_COMMAND_REQUEST_RETURN) {
+        op->content.part = chance(workload, 60) ? draw_line(workload, state) : 0;
+        if (op->content.part)
+            op->content.quantity = chance(workload, 30) ? -1 : 1 + (int64_t)below(workload, 3);
+        return;
+    }
+    op->content.part = 1 + below(workload, state->return_count + 1);
+    if (op->type == ORDER_COMMAND_RECEIVE_RETURN && chance(workload, 40)) {
+        op->content.of = draw_line(workload, state);
+        op->content.quantity = 1 + (int64_t)below(workload, 2);
+    }
+}
+
+static void draw_step(struct sim_workload *workload, const struct model_state *state, struct sim_op *op)
+{
+    unsigned count;
+    sim_steps(op->tenant, &count);
+    if (op->type == ORDER_COMMAND_ESCALATE_REVIEWER) {
+        op->content.part = below(workload, 2);
+    } else if (op->type == ORDER_COMMAND_REVIEW_ORDER) {
+        op->content.status = chance(workload, 80);
+        if (state->reviewer && chance(workload, 80))
+            op->person = state->reviewer - 1;
+    } else {
+        op->content.part = below(workload, count + 1); /* the last one is nobody's */
     }
 }
 
@@ -175,36 +290,97 @@ static void draw_content(struct sim_workload *workload, const struct model_state
     case ORDER_COMMAND_DISPATCH_SHIPMENT:
     case ORDER_COMMAND_DELIVER_SHIPMENT:
     case ORDER_COMMAND_CANCEL_SHIPMENT:
+    case ORDER_COMMAND_ADD_SHIPPING_TRACKING_REFERENCE:
         op->content.part = 1 + below(workload, state->shipment_count + 1);
+        break;
+    case ORDER_COMMAND_FAIL_SHIPMENT:
+        op->content.part = 1 + below(workload, state->shipment_count + 1);
+        op->content.status = chance(workload, 50) ? ORDER_SHIPMENT_FAILED : ORDER_SHIPMENT_RETURNED_TO_SENDER;
+        break;
+    case ORDER_COMMAND_TRACK_SHIPMENT:
+        draw_scan(workload, state, now_ms, op);
+        break;
+    case ORDER_COMMAND_ADD_LINE_ITEM:
+    case ORDER_COMMAND_REMOVE_LINE_ITEM:
+    case ORDER_COMMAND_CHANGE_QUANTITY:
+    case ORDER_COMMAND_CHANGE_DESTINATION:
+    case ORDER_COMMAND_CANCEL_LINE_ITEMS:
+        draw_edit(workload, state, op);
+        break;
+    case ORDER_COMMAND_REQUEST_RETURN:
+    case ORDER_COMMAND_APPROVE_RETURN:
+    case ORDER_COMMAND_REJECT_RETURN:
+    case ORDER_COMMAND_RECEIVE_RETURN:
+    case ORDER_COMMAND_CANCEL_RETURN:
+        draw_return(workload, state, op);
+        break;
+    case ORDER_COMMAND_ESCALATE_REVIEWER:
+    case ORDER_COMMAND_REVIEW_ORDER:
+    case ORDER_COMMAND_COMPLETE_ACTIVITY:
+    case ORDER_COMMAND_SKIP_ACTIVITY:
+        draw_step(workload, state, op);
         break;
     default:
         break;
     }
 }
 
-static enum order_command_type draw_type(struct sim_workload *workload)
+#define C(type) ORDER_COMMAND_BIT(ORDER_COMMAND_##type)
+
+/* What makes sense in a stage comes up more often there. */
+static order_command_set usual(enum order_stage stage)
 {
-    static const struct {
+    static const order_command_set table[ORDER_STAGE_COUNT] = {
+        [ORDER_STAGE_DRAFT] = C(PLACE_ORDER) | C(ADD_LINE_ITEM) | C(REMOVE_LINE_ITEM) | C(CHANGE_QUANTITY),
+        [ORDER_STAGE_PENDING] = C(CONFIRM_ORDER) | C(ADD_LINE_ITEM) | C(REMOVE_LINE_ITEM) |
+                                C(CHANGE_QUANTITY) | C(CHANGE_DESTINATION) | C(CANCEL_LINE_ITEMS),
+        [ORDER_STAGE_CONFIRMED] = C(ADD_SHIPMENT) | C(CONFIRM_SHIPMENT) | C(DISPATCH_SHIPMENT) |
+                                  C(TRACK_SHIPMENT) | C(ESCALATE_REVIEWER) | C(REVIEW_ORDER) |
+                                  C(COMPLETE_ACTIVITY) | C(MARK_AS_SHIPPED),
+        [ORDER_STAGE_SHIPPED] = C(TRACK_SHIPMENT) | C(DELIVER_SHIPMENT) | C(MARK_AS_COMPLETED) |
+                                C(REQUEST_RETURN) | C(APPROVE_RETURN) | C(RECEIVE_RETURN) | C(PROCESS_REFUND),
+        [ORDER_STAGE_COMPLETED] = C(REQUEST_RETURN) | C(APPROVE_RETURN) | C(REJECT_RETURN) |
+                                  C(RECEIVE_RETURN) | C(CANCEL_RETURN) | C(PROCESS_REFUND),
+    };
+    return table[stage];
+}
+
+static enum order_command_type draw_type(struct sim_workload *workload, enum order_stage stage)
+{
+    struct weighted {
         enum order_command_type type;
         unsigned weight;
-    } table[] = {
-        {ORDER_COMMAND_PLACE_HOLD, 14},      {ORDER_COMMAND_RELEASE_HOLD, 10},
-        {ORDER_COMMAND_RECORD_PAYMENT, 16},  {ORDER_COMMAND_PROCESS_REFUND, 8},
-        {ORDER_COMMAND_ADD_NOTE, 14},        {ORDER_COMMAND_ADD_SHIPMENT, 9},
-        {ORDER_COMMAND_CONFIRM_SHIPMENT, 4}, {ORDER_COMMAND_DISPATCH_SHIPMENT, 7},
-        {ORDER_COMMAND_DELIVER_SHIPMENT, 5}, {ORDER_COMMAND_CANCEL_SHIPMENT, 4},
-        {ORDER_COMMAND_MARK_AS_SHIPPED, 4},  {ORDER_COMMAND_MARK_AS_COMPLETED, 5},
-        {ORDER_COMMAND_PLACE_ORDER, 5},      {ORDER_COMMAND_CONFIRM_ORDER, 5},
-        {ORDER_COMMAND_CANCEL_ORDER, 2},
     };
+    static const struct weighted table[] = {
+        {ORDER_COMMAND_PLACE_HOLD, 14},       {ORDER_COMMAND_RELEASE_HOLD, 12},
+        {ORDER_COMMAND_RECORD_PAYMENT, 16},   {ORDER_COMMAND_PROCESS_REFUND, 8},
+        {ORDER_COMMAND_ADD_NOTE, 12},         {ORDER_COMMAND_ADD_SHIPMENT, 9},
+        {ORDER_COMMAND_CONFIRM_SHIPMENT, 4},  {ORDER_COMMAND_DISPATCH_SHIPMENT, 7},
+        {ORDER_COMMAND_DELIVER_SHIPMENT, 5},  {ORDER_COMMAND_CANCEL_SHIPMENT, 3},
+        {ORDER_COMMAND_FAIL_SHIPMENT, 3},     {ORDER_COMMAND_TRACK_SHIPMENT, 8},
+        {ORDER_COMMAND_MARK_AS_SHIPPED, 4},   {ORDER_COMMAND_ADD_SHIPPING_TRACKING_REFERENCE, 3},
+        {ORDER_COMMAND_MARK_AS_COMPLETED, 4}, {ORDER_COMMAND_PLACE_ORDER, 4},
+        {ORDER_COMMAND_CONFIRM_ORDER, 4},     {ORDER_COMMAND_CANCEL_ORDER, 2},
+        {ORDER_COMMAND_ADD_LINE_ITEM, 3},     {ORDER_COMMAND_REMOVE_LINE_ITEM, 2},
+        {ORDER_COMMAND_CHANGE_QUANTITY, 3},   {ORDER_COMMAND_CHANGE_DESTINATION, 3},
+        {ORDER_COMMAND_CANCEL_LINE_ITEMS, 3}, {ORDER_COMMAND_REQUEST_RETURN, 5},
+        {ORDER_COMMAND_APPROVE_RETURN, 4},    {ORDER_COMMAND_REJECT_RETURN, 2},
+        {ORDER_COMMAND_RECEIVE_RETURN, 5},    {ORDER_COMMAND_CANCEL_RETURN, 2},
+        {ORDER_COMMAND_ESCALATE_REVIEWER, 4}, {ORDER_COMMAND_REVIEW_ORDER, 5},
+        {ORDER_COMMAND_COMPLETE_ACTIVITY, 5}, {ORDER_COMMAND_SKIP_ACTIVITY, 2},
+    };
+    unsigned weights[OMS_COUNT_OF(table)];
     unsigned total = 0;
-    for (size_t i = 0; i < OMS_COUNT_OF(table); i++)
-        total += table[i].weight;
+    for (size_t i = 0; i < OMS_COUNT_OF(table); i++) {
+        bool often = (usual(stage) & ORDER_COMMAND_BIT(table[i].type)) != 0;
+        weights[i] = table[i].weight * (often ? 3 : 1);
+        total += weights[i];
+    }
     uint64_t ticket = below(workload, total);
     for (size_t i = 0; i < OMS_COUNT_OF(table); i++) {
-        if (ticket < table[i].weight)
+        if (ticket < weights[i])
             return table[i].type;
-        ticket -= table[i].weight;
+        ticket -= weights[i];
     }
     OMS_UNREACHABLE();
 }
@@ -253,7 +429,7 @@ static void draw_command(struct sim_workload *workload, const struct model_state
     if (can_create && chance(workload, state->version ? 8 : 75)) {
         draw_creation(workload, op);
     } else {
-        op->type = draw_type(workload);
+        op->type = draw_type(workload, state->stage);
         draw_content(workload, state, now_ms, op);
         if (chance(workload, 15) && state->version) {
             op->has_expected = true;
@@ -336,9 +512,71 @@ static void build_creation(const struct sim_op *op, const struct sim_place *plac
     out->line_count = count;
 }
 
+static void build_lines(const struct sim_op *op, struct oms_arena *arena, struct order_lines_input *out)
+{
+    const struct sim_content *content = &op->content;
+    if (op->type == ORDER_COMMAND_ADD_LINE_ITEM) {
+        struct order_line_input *line = oms_arena_calloc(arena, 1, sizeof(*line));
+        OMS_ASSERT(line);
+        line->sku = text(arena, "sku-%" PRIu64, content->mark);
+        line->name = OMS_STR("Another thing");
+        line->vendor.id = oms_str_of(sim_people[content->part].subject);
+        line->quantity = content->quantity;
+        line->price = amount(arena, content->amount);
+        out->added = line;
+        out->added_count = 1;
+        return;
+    }
+    struct order_line_ref *ref = oms_arena_calloc(arena, 1, sizeof(*ref));
+    OMS_ASSERT(ref);
+    ref->line_item_id = (uint32_t)content->part;
+    ref->quantity = content->quantity;
+    out->refs = ref;
+    out->ref_count = 1;
+}
+
+static void build_return(const struct sim_op *op, struct oms_arena *arena, struct order_return_input *out)
+{
+    const struct sim_content *content = &op->content;
+    bool asks = op->type == ORDER_COMMAND_REQUEST_RETURN;
+    uint64_t line = asks ? content->part : content->of;
+    out->reason = text(arena, "because %" PRIu64, content->mark);
+    if (!asks)
+        out->return_id = (uint32_t)content->part;
+    if (line) {
+        struct order_return_item_input *item = oms_arena_calloc(arena, 1, sizeof(*item));
+        OMS_ASSERT(item);
+        item->ref.line_item_id = (uint32_t)line;
+        item->ref.quantity = content->quantity;
+        out->items = item;
+        out->item_count = 1;
+    }
+}
+
+static void build_step(const struct sim_op *op, struct order_step_input *out)
+{
+    unsigned count;
+    const struct sim_step *steps = sim_steps(op->tenant, &count);
+    if (op->type == ORDER_COMMAND_ESCALATE_REVIEWER) {
+        out->reviewer = oms_str_of(sim_people[op->content.part].subject);
+    } else if (op->type == ORDER_COMMAND_REVIEW_ORDER) {
+        out->has_is_approved = true;
+        out->is_approved = op->content.status != 0;
+    } else {
+        out->step_name = oms_str_of(op->content.part < count ? steps[op->content.part].name : "nap");
+    }
+}
+
 static void build_shipment(const struct sim_op *op, struct oms_arena *arena, struct order_shipment_input *out)
 {
     out->reason = text(arena, "because %" PRIu64, op->content.mark);
+    if (op->type == ORDER_COMMAND_FAIL_SHIPMENT || op->type == ORDER_COMMAND_TRACK_SHIPMENT) {
+        out->status = (enum order_shipment_status)op->content.status;
+        out->occurred_at = op->content.at;
+    } else if (op->type == ORDER_COMMAND_ADD_SHIPPING_TRACKING_REFERENCE) {
+        out->tracking_reference = text(arena, "T-%" PRIu64, op->content.mark);
+        out->tracking_url = text(arena, "https://carrier.example/%" PRIu64, op->content.mark);
+    }
     if (op->type != ORDER_COMMAND_ADD_SHIPMENT) {
         out->shipment = (uint32_t)op->content.part;
     } else if (op->content.part) {
@@ -383,8 +621,39 @@ static void build_input(const struct sim_op *op, const struct sim_place *place, 
             .reason = mark,
             .status = (enum order_refund_status)content->status,
         };
-        if (!content->part)
+        out->refund.return_id = (uint32_t)content->of;
+        if (!content->part && content->amount)
             out->refund.amount = amount(arena, content->amount);
+        break;
+    case ORDER_COMMAND_ADD_LINE_ITEM:
+    case ORDER_COMMAND_REMOVE_LINE_ITEM:
+    case ORDER_COMMAND_CHANGE_QUANTITY:
+        build_lines(op, arena, &out->lines);
+        break;
+    case ORDER_COMMAND_CANCEL_LINE_ITEMS: {
+        struct order_lines_input named = {0};
+        build_lines(op, arena, &named);
+        out->cancel = (struct order_cancel_input){mark, named.refs, named.ref_count};
+        break;
+    }
+    case ORDER_COMMAND_CHANGE_DESTINATION:
+        out->destination.destination.street = mark;
+        out->destination.destination.city = OMS_STR("Lima");
+        out->destination.destination.country = OMS_STR("PE");
+        out->destination.has_destination = true;
+        break;
+    case ORDER_COMMAND_REQUEST_RETURN:
+    case ORDER_COMMAND_APPROVE_RETURN:
+    case ORDER_COMMAND_REJECT_RETURN:
+    case ORDER_COMMAND_RECEIVE_RETURN:
+    case ORDER_COMMAND_CANCEL_RETURN:
+        build_return(op, arena, &out->returns);
+        break;
+    case ORDER_COMMAND_ESCALATE_REVIEWER:
+    case ORDER_COMMAND_REVIEW_ORDER:
+    case ORDER_COMMAND_COMPLETE_ACTIVITY:
+    case ORDER_COMMAND_SKIP_ACTIVITY:
+        build_step(op, &out->step);
         break;
     case ORDER_COMMAND_ADD_NOTE:
         out->note.text = mark;
@@ -406,7 +675,7 @@ void sim_command_build(const struct sim_op *op, const struct sim_place *place,
     memset(out, 0, sizeof(*out));
     out->role = oms_str_of(person->role_name);
     out->principal = (struct principal){
-        .kind = PRINCIPAL_USER,
+        .kind = op->person == SIM_CARRIER ? PRINCIPAL_WEBHOOK : PRINCIPAL_USER,
         .tenant = place->tenant_number,
         .subject = oms_str_of(person->subject),
         .roles = &out->role,

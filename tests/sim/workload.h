@@ -22,7 +22,9 @@ struct model;
 #define SIM_SLOTS_BY_KEY    2 /* the slots before the last that have no reference */
 #define SIM_SLOT_UNKNOWN    (SIM_SLOTS - 1)
 #define SIM_PEOPLE          6
-#define SIM_LINES_MAX       3
+#define SIM_CARRIER         6u  /* a webhook: scans parcels, and nothing else */
+#define SIM_LINES_MAX       3   /* of a creation */
+#define SIM_LINES_GROWN     6   /* no more are added then, but for what is in flight */
 #define SIM_VARIANTS        6   /* contents that a creation can have */
 #define SIM_VERSIONS_MAX    200 /* of one order; then it is only read */
 #define SIM_REPEATS_KEPT    48
@@ -35,8 +37,8 @@ struct sim_person {
     const char *role_name;
     enum sim_role role;
 };
-/* The same people in every tenant; a vendor's id is the subject. */
-extern const struct sim_person sim_people[SIM_PEOPLE];
+/* The same people in every tenant, and the carrier; a vendor's id is the subject. */
+extern const struct sim_person sim_people[SIM_PEOPLE + 1];
 #define SIM_CLERK    0u /* a person of the staff */
 #define SIM_VENDOR_A 4u
 #define SIM_VENDOR_B 5u
@@ -56,12 +58,13 @@ struct sim_content {
     uint64_t mark;     /* tells this content from all others; 0 in creations, whose contents repeat */
     uint64_t variant;  /* createOrder */
     uint64_t customer; /* createOrder: 0 none named, else person + 1 */
-    uint64_t part;     /* number of the hold, shipment, line or refund */
+    uint64_t part;     /* number of the hold, shipment, line, return, refund, step or reviewer */
+    uint64_t of;       /* processRefund: the return; receiveReturn: the line of which `quantity` came */
     int64_t quantity;
     int64_t amount;      /* minor units */
     int64_t at;          /* instant */
     uint64_t blocks;     /* a hold's commands */
-    uint64_t status;     /* of a payment or refund */
+    uint64_t status;     /* of a payment, refund or shipment; 1: approved */
     uint64_t payment_id; /* recordPayment: names its transaction */
 };
 
@@ -86,6 +89,19 @@ struct sim_line {
 };
 unsigned sim_variant_lines(uint64_t variant, struct sim_line lines[SIM_LINES_MAX]);
 enum order_stage sim_variant_stage(uint64_t variant);
+
+/* The steps of a tenant's orders, in order. The second tenant has a workflow of its own, with required ones.
+ */
+#define SIM_STEPS_MAX 5
+struct sim_step {
+    const char *name; /* NULL: no more */
+    enum order_stage stage;
+    bool optional;
+    enum order_command_type command; /* NONE: the tenant's own */
+};
+const struct sim_step *sim_steps(unsigned tenant, unsigned *count);
+/* The workflow as JSON; NULL: the built-in one. */
+const char *sim_workflow_json(unsigned tenant);
 
 struct sim_workload {
     struct oms_prng prng;
