@@ -38,6 +38,7 @@
 #include "runtime/base/log.h"
 #include "runtime/base/wire.h"
 #include "storage/engine.h"
+#include "storage/wal_tail.h"
 
 #define LOG_KEY_SIZE         10
 #define CACHE_BYTES_DEFAULT  ((uint64_t)256 << 20)
@@ -49,6 +50,7 @@
 #define PERF_LEVEL_OFF       1 /* rocksdb::PerfLevel::kDisable; per thread */
 #define READ_TIER_CACHE      1 /* rocksdb::kBlockCacheTier */
 #define RECOVER_TAIL_ONLY    0 /* rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords */
+#define RECOVER_TO_DAMAGE    2 /* rocksdb::WALRecoveryMode::kPointInTimeRecovery */
 
 static const char *const family_names[STORE_FAMILY_COUNT] = {
     [STORE_STATE] = "state", [STORE_ASIDE] = "aside",   [STORE_TIMELINE] = "timeline",
@@ -654,7 +656,21 @@ static enum oms_status open_log(struct engine *engine, struct oms_error *error)
     rocksdb_options_set_wal_recovery_mode(engine->log_options, RECOVER_TAIL_ONLY);
     set_table(engine->log_options, table_options(engine->cache, true, true, 16 << 10));
     snprintf(path, sizeof(path), "%s/log", engine->folder);
+    if (access(path, F_OK) == 0 && store_wal_inspect(path, false) == STORE_WAL_DAMAGED)
+        return oms_error_set(
+            error, OMS_CORRUPT,
+            "cannot open the log in %s: a record of its newest files is damaged, and acknowledged ones "
+            "lie behind it",
+            path);
     engine->log = rocksdb_open(engine->log_options, path, &text);
+    if (text && strncmp(text, "Corruption", 10) == 0 && store_wal_inspect(path, true) == STORE_WAL_TORN) {
+        OMS_LOG(OMS_LOG_WARN, "store.torn_tail", OMS_LOG_TEXT("error", text),
+                OMS_LOG_TEXT("consequence", "the last batch was never acknowledged and is left out"));
+        rocksdb_free(text);
+        text = NULL;
+        rocksdb_options_set_wal_recovery_mode(engine->log_options, RECOVER_TO_DAMAGE);
+        engine->log = rocksdb_open(engine->log_options, path, &text);
+    }
     if (!text)
         return OMS_OK;
     enum oms_status status = strncmp(text, "Corruption", 10) == 0 ? OMS_CORRUPT : OMS_IO;

@@ -528,6 +528,78 @@ static void test_damage_in_the_log_is_an_error(void **state)
     home->engine = NULL;
 }
 
+/*
+ * Pages of the last batch that did not get to the disk, as after a power cut or a sync that failed. Sizes: of
+ * the last record and of the one before; `from` and `len`: what of the log's end is damaged, from its end;
+ * `stays`: how many of the records are there afterwards, 0: it is refused.
+ */
+static const struct torn {
+    size_t previous, last, from, len;
+    bool zeros;
+    unsigned stays;
+} torn[] = {
+    {100, 100, 20, 10, false, 19},
+    {100, 100, 60, 60, true, 19},
+    {100, 100, 1, 1, false, 19},
+    {100, 90000, 5, 5, true, 19},
+    {100, 90000, 80000, 4096, true, 19},
+    {100, 90000, 89000, 40000, true, 19},
+    {90000, 90000, 60000, 4096, false, 19},
+    {100, 100, 200, 4, false, 0},
+    {100, 100, 260, 40, true, 0},
+    {90000, 100, 60000, 4096, true, 0},
+    {90000, 90000, 170000, 4096, false, 0},
+};
+
+static void damage(const char *path, const struct torn *how)
+{
+    FILE *file = fopen(path, "r+");
+    assert_non_null(file);
+    assert_int_equal(fseek(file, -(long)how->from, SEEK_END), 0);
+    for (size_t i = 0; i < how->len; i++)
+        assert_int_not_equal(fputc(how->zeros ? 0 : '?', file), EOF);
+    fclose(file);
+}
+
+static void test_torn_log(void **state)
+{
+    struct home *home = *state;
+    struct oms_error error = {0};
+    struct store_rocksdb_config config = {.folder = home->folder};
+    char path[256], value[90001];
+    uint64_t last;
+    for (size_t i = 0; i < sizeof(torn) / sizeof(torn[0]); i++) {
+        home->engine->ops->close(home->engine, true);
+        remove_tree(home->folder);
+        open_home(home);
+        for (unsigned k = 1; k <= 20; k++) {
+            size_t len = k == 20 ? torn[i].last : k == 19 ? torn[i].previous : 100;
+            memset(value, 'a' + (int)k, len);
+            value[len] = '\0';
+            append(home, 1, k, value);
+        }
+        newest_wal(home, path);
+        home->engine->ops->close(home->engine, false);
+        damage(path, &torn[i]);
+        enum oms_status status = store_rocksdb_open(&config, &home->engine, &error);
+        if (!torn[i].stays) {
+            if (status != OMS_CORRUPT)
+                fail_msg("case %zu: opened", i);
+            remove_tree(home->folder);
+            open_home(home);
+            continue;
+        }
+        if (status != OMS_OK)
+            fail_msg("case %zu: %s", i, error.message);
+        assert_int_equal(home->engine->ops->last_commit(home->engine, 1, &last), OMS_OK);
+        assert_int_equal(last, torn[i].stays);
+        append(home, 1, last + 1, "goes on");
+        reopen(home, false);
+        assert_int_equal(home->engine->ops->last_commit(home->engine, 1, &last), OMS_OK);
+        assert_int_equal(last, torn[i].stays + 1);
+    }
+}
+
 /* A process of its own program: RocksDB's threads of this one do not live on behind a fork. */
 static void child_writes(const char *folder, int out)
 {
@@ -682,6 +754,7 @@ int main(int argc, char **argv)
         ON_ROCKSDB(test_bad_folders),
         ON_ROCKSDB(test_truncated_log_tail),
         ON_ROCKSDB(test_damage_in_the_log_is_an_error),
+        ON_ROCKSDB(test_torn_log),
         ON_ROCKSDB(test_killed_process),
         ON_ROCKSDB(test_no_info_log),
         ON_ROCKSDB(test_cached_reads_do_not_block),
