@@ -101,9 +101,7 @@ static void discard(struct rt_message *message)
 static void on_fatal(void *context, enum oms_status status)
 {
     struct serve *serve = context;
-    OMS_LOG(OMS_LOG_ERROR, "store.write_failed", OMS_LOG_TEXT("status", oms_status_name(status)),
-            OMS_LOG_TEXT("consequence",
-                         "outcome unknown to its callers; stopping, recovery decides at the next start"));
+    (void)status; /* the store has logged it, with the reason */
     atomic_store(&serve->failed, true);
     pthread_kill(serve->main_thread, SIGTERM);
 }
@@ -265,13 +263,15 @@ static void print_demo(struct serve *serve)
 }
 
 /* Waits for SIGTERM or SIGINT, which the main thread has blocked and no other thread handles. */
-static void wait_for_end(const sigset_t *signals)
+static void wait_for_end(struct serve *serve, const sigset_t *signals)
 {
     int signal_number;
     while (sigwait(signals, &signal_number) != 0)
         continue;
     OMS_LOG(OMS_LOG_INFO, "server.stopping",
-            OMS_LOG_TEXT("signal", signal_number == SIGINT ? "SIGINT" : "SIGTERM"));
+            OMS_LOG_TEXT("reason", atomic_load(&serve->failed) ? "a write failed"
+                                   : signal_number == SIGINT   ? "SIGINT"
+                                                               : "SIGTERM"));
 }
 
 static enum oms_status run(struct serve *serve, const sigset_t *signals, struct oms_error *error)
@@ -292,7 +292,7 @@ static enum oms_status run(struct serve *serve, const sigset_t *signals, struct 
     if (serve->config->dev)
         print_demo(serve);
     fflush(stdout);
-    wait_for_end(signals);
+    wait_for_end(serve, signals);
     http_server_drain(serve->server,
                       atomic_load(&serve->failed) ? FATAL_GRACE_MS : serve->config->drain_timeout_ms);
     if (!http_server_wait_drained(serve->server))
@@ -378,8 +378,15 @@ int http_serve(const struct http_config *config)
     if (status == OMS_OK) {
         status = run(&serve, &signals, &error);
     }
+    if (status == OMS_OK && atomic_load(&serve.failed))
+        status =
+            oms_error_set(&error, OMS_IO,
+                          "a write to the store in '%s' failed (see the log): its outcome is unknown to its "
+                          "callers; start again when the disk is well, recovery decides",
+                          serve.data);
     if (status != OMS_OK)
         fprintf(stderr, "liteoms: %s\n", error.message);
     fini(&serve);
+    /* What fini still had to write may have failed, too. */
     return status == OMS_OK && !atomic_load(&serve.failed) ? 0 : 1;
 }
