@@ -24,12 +24,13 @@ struct import_client_config {
     const char *tenant;  /* X-Tenant-Id, or NULL */
     const char *ca_file; /* PEM to trust instead of the system's, or NULL */
     unsigned in_flight;  /* at most IMPORT_IN_FLIGHT_MAX; 0: IMPORT_IN_FLIGHT_DEFAULT */
-    unsigned retry_s;    /* an order that found no answer for so long ends the import; 0: 60 */
+    unsigned retry_s; /* an order that found no answer for so long ends the import; 0: 60. One request waits
+                         for half of it, at most for a minute */
 };
 
 enum import_outcome {
-    IMPORT_CREATED,
-    IMPORT_EXISTING,       /* the same order is there */
+    IMPORT_CREATED,        /* by this run, also when only a repetition was answered */
+    IMPORT_EXISTING,       /* the same order was there */
     IMPORT_EXISTING_OTHER, /* one with this reference and other content is there (CONFLICT) */
     IMPORT_REFUSED,
 };
@@ -58,11 +59,14 @@ unsigned import_client_room(const struct import_client *client);
 unsigned import_client_in_flight(const struct import_client *client);
 /* How often something was sent again. */
 uint64_t import_client_retries(const struct import_client *client);
+/* Why something waits to be sent again; "" when nothing does. Valid until the next step. */
+const char *import_client_trouble(const struct import_client *client);
 /* Sends createOrder with this input (JSON, copied). There must be room. `job` comes back with the answer. */
 void import_client_submit(struct import_client *client, struct oms_str input, void *job);
 /*
  * Moves bytes and delivers answers; waits up to `wait_ms` for something to happen. OMS_DENIED: the server
- * does not accept the token; OMS_IO: it cannot be reached or is no LiteOMS. Both are final, with a message.
+ * does not accept the token, or the token not the tenant; OMS_IO: it cannot be reached, its certificate is
+ * not trusted, or it is no LiteOMS. Both are final, with a message.
  */
 OMS_MUST_USE enum oms_status import_client_step(struct import_client *client, int wait_ms,
                                                 struct oms_error *error);

@@ -291,7 +291,8 @@ static void on_answered(void *context, void *job_pointer, const struct import_an
 
 static void on_abandoned(void *context, void *job)
 {
-    (void)context;
+    struct import *import = context;
+    import->report.unanswered++;
     oms_free(job);
 }
 
@@ -374,7 +375,8 @@ static enum oms_status run(struct import *import, struct oms_error *error)
             status = read_piece(import, buffer, error);
         if (status == OMS_OK && import->client && in_flight > 0)
             status = import_client_step(import->client, import->first || !more ? 100 : 0, error);
-        import_report_tick(&import->report, import->client ? import_client_retries(import->client) : 0);
+        import_report_tick(&import->report, import->client ? import_client_retries(import->client) : 0,
+                           import->client ? import_client_trouble(import->client) : "");
     }
     oms_free(buffer);
     return status;
@@ -472,6 +474,8 @@ int import_main(int argc, char **argv, const struct import_environment *environm
     if (ready)
         status = run(&import, &error);
     bool unfinished = status != OMS_OK || !import.complete || import.first;
+    import_client_destroy(import.client); /* counts what has no answer */
+    import.client = NULL;
     if (ready)
         import_report_finish(&import.report, unfinished);
     if (import.report.results_broken && status == OMS_OK)

@@ -196,7 +196,7 @@ static void draw_bar(struct import_report *report, double part, uint64_t retries
     report->drawn = true;
 }
 
-void import_report_tick(struct import_report *report, uint64_t retries)
+void import_report_tick(struct import_report *report, uint64_t retries, const char *trouble)
 {
     int64_t now = now_ms();
     double part = report->size ? (double)report->read / (double)report->size : 0;
@@ -208,8 +208,9 @@ void import_report_tick(struct import_report *report, uint64_t retries)
     if (report->tty)
         draw_bar(report, part, retries);
     else
-        fprintf(stderr, "import: %.0f %% read, %s orders, %s refused\n", part * 100,
-                grouped(orders_done(report), done), grouped(report->refused, refused));
+        fprintf(stderr, "import: %.0f %% read, %s orders, %s refused%s%s\n", part * 100,
+                grouped(orders_done(report), done), grouped(report->refused, refused),
+                *trouble ? "; trying again: " : "", trouble);
 }
 
 void import_report_finish(struct import_report *report, bool stopped)
@@ -240,6 +241,9 @@ void import_report_finish(struct import_report *report, bool stopped)
     if (report->refused > report->refusals_shown)
         printf("  … and %s more; --results FILE lists every row\n",
                grouped(report->refused - report->refusals_shown, a));
+    if (report->unanswered)
+        printf("%s orders were sent and have no answer: they may have been made\n",
+               grouped(report->unanswered, a));
     if (stopped)
         printf("stopped before the end of the file; the same command goes on from there\n");
     fflush(stdout);

@@ -24,6 +24,7 @@ struct import_report {
     bool results_broken;
     /* orders */
     uint64_t made, existing, existing_other, refused;
+    uint64_t unanswered; /* sent, and nobody said what became of them */
     /* rows */
     uint64_t rows, rows_refused;
     struct {
@@ -50,8 +51,8 @@ void import_report_order(struct import_report *report, struct oms_str ref,
                          const struct import_answer *answer);
 /* Rows that never became an order. */
 void import_report_refusal(struct import_report *report, const struct import_refusal *refusal);
-/* Draws progress, when it is time. */
-void import_report_tick(struct import_report *report, uint64_t retries);
+/* Draws progress, when it is time. `trouble`: why orders were sent again, or "". */
+void import_report_tick(struct import_report *report, uint64_t retries, const char *trouble);
 /* The summary; `stopped`: the import ended before the file did. */
 void import_report_finish(struct import_report *report, bool stopped);
 

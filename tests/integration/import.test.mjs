@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
+import http from 'node:http';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 
@@ -165,6 +166,155 @@ test('rows that are wrong are refused with their reason; results by row; dry run
   assert.match(missing.stderr, /nowhere/);
 });
 
+// ---- servers that misbehave ----
+
+// Keeps orders as a real one does; `fault(ref, nth, response, answer)` may spoil the nth request for a reference, before it is
+// taken (true: not taken) or, by way of answer(), after.
+async function misbehaving(fault) {
+  const orders = new Map(), seen = new Map(), keys = new Set();
+  const server = http.createServer((request, response) => {
+    let body = '';
+    request.on('data', (text) => { body += text; });
+    request.on('end', () => {
+      const { externalRef: ref } = JSON.parse(body).variables.input;
+      const key = request.headers['idempotency-key'];
+      keys.add(key);
+      seen.set(ref, (seen.get(ref) ?? 0) + 1);
+      const answer = () => {
+        const created = !orders.has(ref), replayed = orders.get(ref) === key;
+        if (created) orders.set(ref, key);
+        return JSON.stringify({ data: { createOrder: { created, replayed, order: { orderId: `ORD-${ref}` }, userErrors: [] } } });
+      };
+      if (!fault(ref, seen.get(ref), response, answer)) response.end(answer());
+    });
+  });
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return { orders, seen, keys, url: `http://127.0.0.1:${server.address().port}`, close: () => { server.closeAllConnections(); server.close(); } };
+}
+
+function jsonl(count) {
+  const name = fresh('.jsonl');
+  fs.writeFileSync(name, Array.from({ length: count }, (_, i) => JSON.stringify({ externalRef: `R-${i}`, customerDetails: { name: 'A' },
+    lineItems: [{ productSku: 'T', productName: 'T', vendor: { vendorId: 'v' }, orderQuantity: 1, productPrice: { amount: '1.00', currency: 'USD' } }] })).join('\n'));
+  return name;
+}
+
+const place = (there, name, ...args) => run('import', '--tenant', 'demo', '--token', 'x', '--url', there.url, ...args, name);
+const counts = (text) => {
+  const match = text.match(/: ([\d,]+) rows; ([\d,]+) orders made, ([\d,]+) already there, ([\d,]+) refused/);
+  assert.ok(match, text);
+  const [rows, made, existing, refused] = match.slice(1).map((one) => Number(one.replaceAll(',', '')));
+  return { rows, made, existing, refused };
+};
+
+const spoilt = {
+  'closes before it answers, the order taken': (response, answer) => { answer(); response.socket.destroy(); return true; },
+  'closes before it takes the order': (response) => { response.socket.destroy(); return true; },
+  'closes in the middle of the answer': (response, answer) => {
+    const text = answer();
+    response.writeHead(200, { 'content-length': text.length });
+    response.write(text.slice(0, 30), () => response.socket.destroy());
+    return true;
+  },
+  '500 with a page': (response) => { response.writeHead(500, { 'content-type': 'text/html' }).end('<h1>Oops</h1>'); return true; },
+  '502 after the order was taken': (response, answer) => { answer(); response.writeHead(502).end('bad gateway'); return true; },
+  '503 with Retry-After': (response) => { response.writeHead(503, { 'retry-after': '1' }).end(); return true; },
+  '429 with a GraphQL error': (response) => {
+    response.writeHead(429, { 'content-type': 'application/json' }).end(JSON.stringify({ errors: [{ message: 'slow down', extensions: { code: 'THROTTLED' } }] }));
+    return true;
+  },
+  'OUTCOME_UNKNOWN, the order taken': (response, answer) => {
+    answer();
+    response.end(JSON.stringify({ data: { createOrder: { created: false, replayed: false, order: null, userErrors: [{ code: 'OUTCOME_UNKNOWN', message: 'retry', field: [] }] } } }));
+    return true;
+  },
+  'an error of the server inside a GraphQL answer': (response) => {
+    response.writeHead(500).end(JSON.stringify({ data: null, errors: [{ message: 'oops', extensions: { code: 'INTERNAL' } }] }));
+    return true;
+  },
+};
+for (const [what, spoil] of Object.entries(spoilt)) {
+  test(`a server: ${what}, for every third order: nothing lost, nothing twice, all counted as made`, async () => {
+    const there = await misbehaving((ref, nth, response, answer) => nth <= 2 && Number(ref.slice(2)) % 3 === 0 && spoil(response, answer));
+    const answer = await place(there, jsonl(60), '--in-flight', '8', '--retry', '20');
+    assert.equal(answer.code, 0, answer.stdout + answer.stderr);
+    assert.deepEqual(counts(answer.stdout), { rows: 60, made: 60, existing: 0, refused: 0 });
+    assert.equal(there.orders.size, 60);
+    assert.equal(there.keys.size, 60, 'a key of its own for each order, the same when it is repeated');
+    assert.deepEqual(new Set(there.seen.values()), new Set([1, 3]));
+    const second = await place(there, jsonl(60), '--in-flight', '8', '--retry', '20');
+    assert.deepEqual([second.code, counts(second.stdout)], [0, { rows: 60, made: 0, existing: 60, refused: 0 }]);
+    there.close();
+  });
+}
+
+test('a server that hangs: another try after a while, and an end when it goes on', async () => {
+  const once = await misbehaving((ref, nth) => nth === 1 && ref === 'R-3');
+  const answer = await place(once, jsonl(10), '--retry', '4');
+  assert.deepEqual([answer.code, counts(answer.stdout).made, once.seen.get('R-3')], [0, 10, 2], answer.stdout + answer.stderr);
+  once.close();
+  const always = await misbehaving((ref) => ref === 'R-3');
+  const began = performance.now();
+  const stopped = await place(always, jsonl(10), '--retry', '2', '--results', fresh('-results.csv'));
+  assert.ok(performance.now() - began < 15000);
+  assert.equal(stopped.code, 1);
+  assert.match(stopped.stderr, /given up after 2 s: cannot reach the server/);
+  assert.deepEqual(counts(stopped.stdout), { rows: 9, made: 9, existing: 0, refused: 0 });
+  assert.match(stopped.stdout, /^1 orders were sent and have no answer/m);
+  assert.match(stopped.stdout, /stopped before the end/);
+  always.close();
+});
+
+test('answers that no repetition mends end the run at once, in one line', async () => {
+  const page = '<!DOCTYPE html><p>log in</p>';
+  for (const [respond, line] of [
+    [(response) => response.end(page), /status 200 without a GraphQL answer/],
+    [(response) => response.end('{"data":{"createOrder":'), /status 200 without a GraphQL answer/],
+    [(response) => response.end('{"data":{}}'), /no GraphQL's/],
+    [(response) => response.end('{"data":[1],"errors":["x"]}'), /no GraphQL's/],
+    [(response) => response.writeHead(404).end(page), /status 404/],
+    [(response) => response.writeHead(301, { location: 'http://elsewhere.example/graphql' }).end(), /redirects.*--url: http:\/\/elsewhere\.example\/graphql/],
+    [(response) => response.writeHead(307, { location: '/there' }).end(), /redirects.*\/there/],
+    [(response) => response.end(Buffer.alloc(9 << 20, 0x20)), /more than 4 MiB/],
+    [(response) => response.writeHead(401).end(), /does not accept the token/],
+    [(response) => response.writeHead(401).end('{"errors":[{"message":"The token has expired","extensions":{"code":"UNAUTHENTICATED"}}]}'), /tenant demo: the server does not accept the token: The token has expired/],
+    [(response) => response.writeHead(403).end('{"errors":[{"message":"no such","extensions":{"code":"FORBIDDEN"}}]}'), /tenant demo: the token does not open this tenant: no such/],
+  ]) {
+    const there = await misbehaving((ref, nth, response) => { respond(response); return true; });
+    const began = performance.now();
+    const answer = await place(there, jsonl(20), '--in-flight', '1', '--quiet');
+    assert.ok(performance.now() - began < 4000, `${line}`);
+    assert.equal(answer.code, 1, answer.stdout + answer.stderr);
+    assert.match(answer.stderr, /^liteoms import: [^\n]+\n$/);
+    assert.match(answer.stderr, line);
+    assert.deepEqual([there.seen.size, there.seen.get('R-0')], [1, 1], 'one request and no more');
+    assert.deepEqual(counts(answer.stdout), { rows: 0, made: 0, existing: 0, refused: 0 });
+    there.close();
+  }
+});
+
+test('an order that is too large for something on the way is refused alone', async () => {
+  const there = await misbehaving((ref, nth, response) => ref === 'R-2' && response.writeHead(413).end('too large'));
+  const answer = await place(there, jsonl(6));
+  assert.deepEqual([answer.code, counts(answer.stdout)], [3, { rows: 6, made: 5, existing: 0, refused: 1 }], answer.stdout);
+  there.close();
+});
+
+test('a server that goes away for a while', async () => {
+  let down = false;
+  const there = await misbehaving((ref, nth, response) => {
+    if (ref === 'R-20' && nth === 1) { down = true; setTimeout(() => { down = false; }, 1500); }
+    if (down) response.socket.destroy();
+    return down;
+  });
+  const answer = await place(there, jsonl(60), '--retry', '20');
+  assert.deepEqual([answer.code, counts(answer.stdout).made, there.orders.size], [0, 60, 60], answer.stdout + answer.stderr);
+  there.close();
+  const gone = await place(there, jsonl(3), '--retry', '1');
+  assert.equal(gone.code, 1);
+  assert.match(gone.stderr, /^liteoms import: [^\n]*given up after 1 s: cannot reach the server: [^\n]*\n$/);
+});
+
 test('over TLS with a certificate of one\'s own; a wrong token is told', async () => {
   const { cert, key } = certificate();
   const secure = await Server.start({ args: ['--tls-cert', cert, '--tls-key', key] });
@@ -173,10 +323,18 @@ test('over TLS with a certificate of one\'s own; a wrong token is told', async (
   const url = `https://localhost:${secure.port}`;
   const args = ['import', '--tenant', 'demo', '--map', 'superstore', '--retry', '1', small];
   assert.equal((await run(...args, '--url', url, '--ca', cert, '--token', secure.token())).code, 0);
-  const untrusted = await run(...args, '--in-flight', '1', '--url', url, '--token', secure.token());
-  assert.equal(untrusted.code, 1, untrusted.stdout + untrusted.stderr);
-  const refused = await run(...args, '--url', url, '--ca', cert, '--token', 'nonsense');
-  assert.equal(refused.code, 1, refused.stdout + refused.stderr);
-  assert.match(refused.stderr, /401|token/i);
+  // Neither is tried again: with the patience of a minute they end at once.
+  const atOnce = async (line, ...more) => {
+    const began = performance.now();
+    const answer = await run('import', '--tenant', 'demo', '--map', 'superstore', '--quiet', small, '--url', url, ...more);
+    assert.ok(performance.now() - began < 10000);
+    assert.equal(answer.code, 1, answer.stdout + answer.stderr);
+    assert.match(answer.stderr, /^liteoms import: [^\n]+\n$/);
+    assert.match(answer.stderr, line);
+  };
+  await atOnce(/certificate is not trusted.*--ca/, '--token', secure.token());
+  await atOnce(/certificates cannot be read/, '--ca', '/nowhere.pem', '--token', secure.token());
+  await atOnce(/tenant demo: the server does not accept the token/, '--ca', cert, '--token', 'nonsense');
+  await atOnce(/tenant elsewhere: the token does not open this tenant/, '--ca', cert, '--token', secure.token(), '--tenant', 'elsewhere');
   await secure.stop();
 });
