@@ -70,7 +70,8 @@ static void tenant_start(struct rt_shard *shard, struct rt_message *message)
 
 /*
  * Sends one tenant's version to its actor and waits for it. On a full disk a tenant that exists stays as it
- * is: what is there can be read, and the next start with room brings it up to date.
+ * is, and a new one has to wait: what is there can be read, and the next start with room brings it up to
+ * date.
  */
 static enum oms_status put_tenant(struct rt_host *host, const struct tenant_version *version,
                                   struct oms_error *error)
@@ -89,9 +90,13 @@ static enum oms_status put_tenant(struct rt_host *host, const struct tenant_vers
     enum oms_status status = job.call.message.status != OMS_OK ? job.call.message.status : job.call.status;
     tenant_call_fini(&job.call);
     oms_buf_fini(&job.config);
-    if (status == OMS_NO_SPACE && job.exists) {
-        OMS_LOG(OMS_LOG_WARN, "server.tenant_kept", OMS_LOG_STR("tenant", version->name),
-                OMS_LOG_TEXT("reason", "the disk is full: its settings are those of the last start"));
+    if (status == OMS_NO_SPACE) {
+        OMS_LOG(OMS_LOG_WARN, job.exists ? "server.tenant_kept" : "server.tenant_missing",
+                OMS_LOG_STR("tenant", version->name),
+                OMS_LOG_TEXT("reason",
+                             job.exists
+                                 ? "the disk is full: its settings are those of the last start"
+                                 : "the disk is full: it is new and not served until a start with room"));
         return OMS_OK;
     }
     if (status != OMS_OK)
@@ -203,7 +208,12 @@ static void order_start(struct rt_shard *shard, struct rt_message *message)
     bool known;
     enum oms_status parsed =
         oms_json_parse(oms_str_of(job->sample), OMS_JSON_DEPTH_MAX, &job->call.arena, input, &fault);
-    OMS_ASSERT(tenant && parsed == OMS_OK);
+    OMS_ASSERT(parsed == OMS_OK);
+    if (!tenant) { /* see put_tenant */
+        job->call.message.status = OMS_NOT_FOUND;
+        latch_count(job->latch);
+        return;
+    }
     job->principal = (struct principal){
         .kind = PRINCIPAL_SYSTEM, .tenant = tenant->number, .display_name = OMS_STR("LiteOMS demo")};
     struct order_input_context context = {.principal = &job->principal, .id_key = actors_id_key(job->system)};

@@ -14,7 +14,8 @@
 /*
  * Any thread but a shard's, after the host has started. Waits until every shard has every tenant. OMS_INVALID
  * names the tenant whose settings are not usable. A tenant that cannot be changed because the disk is full
- * keeps what is stored, with a warning in the log; one that does not exist yet is OMS_NO_SPACE.
+ * keeps what is stored, and one that does not exist yet is left out until a start with room, each with a
+ * warning in the log.
  */
 OMS_MUST_USE enum oms_status http_demo_tenants(struct actors_system *system, struct rt_host *host,
                                                const struct http_config *config, struct oms_error *error);

@@ -7,7 +7,7 @@ import path from 'node:path';
 import { test } from 'node:test';
 
 import { Caller, basket } from './lib/client.mjs';
-import { Server, curl, fresh, until } from './lib/server.mjs';
+import { Server, curl, fresh, until, withServer } from './lib/server.mjs';
 
 function mount(size) {
   const where = fresh('-mount');
@@ -85,12 +85,15 @@ test('a full disk', async (context) => {
   staff.close();
   await server.stop();
   // A tenant's new settings wait for room; what is stored goes on.
-  const changed = { ...options, config: { ...options.config, tenants: [{ name: 'demo', currency: 'NOK' }] } };
+  const changed = { ...options, config: { ...options.config, tenants: [{ name: 'demo', currency: 'NOK' }, { name: 'newcomer' }] } };
+  const newcomer = async () => { const { status, json } = await staff.as('staff', 'staff', { tenant: 'newcomer' }).post('{ viewer { subject } }'); return json?.errors?.[0].extensions.code ?? status; };
   const currency = async () => (await staff.query('{ viewer { tenant { defaultCurrency } } }')).viewer.tenant.defaultCurrency;
   server = await Server.start(changed);
   staff = new Caller(server);
   assert.deepEqual(server.events('server.tenant_kept').map((event) => event.tenant), ['demo']);
+  assert.deepEqual(server.events('server.tenant_missing').map((event) => event.tenant), ['newcomer']);
   assert.equal(await currency(), null);
+  assert.equal(await newcomer(), 'FORBIDDEN');
   assert.equal((await staff.order(orderId, 'version')).version, accepted);
   assert.equal((await storm(10)).filter((payload) => payload.result.success).length, 0);
   fs.rmSync(ballast);
@@ -100,8 +103,31 @@ test('a full disk', async (context) => {
   await server.stop();
   server = await Server.start(changed);
   staff = new Caller(server);
-  assert.deepEqual([await currency(), server.events('server.tenant_kept')], ['NOK', []]);
+  assert.deepEqual([await currency(), await newcomer()], ['NOK', 200]);
+  assert.deepEqual([...server.events('server.tenant_kept'), ...server.events('server.tenant_missing')], []);
   staff.close();
   await server.stop();
   await server.verify();
+});
+
+test('a first start on a full disk: it serves, and the next one with room makes what is missing', async (context) => {
+  const disk = mount('200m');
+  if (disk.skip) { context.skip(disk.skip); return; }
+  context.after(() => disk.unmount());
+  const ballast = path.join(disk.where, 'ballast');
+  fs.writeFileSync(ballast, Buffer.alloc(free(disk.where) - (60 << 20), 1));
+  const options = { data: path.join(disk.where, 'data'), config: { limits: { disk_reserve_bytes: 64 << 20 } } };
+  const orders = async (server) => {
+    const staff = new Caller(server);
+    const { status, json } = await staff.post('{ ordersCount { count } }');
+    staff.close();
+    return json?.data?.ordersCount.count ?? json?.errors?.[0].extensions.code ?? status;
+  };
+  await withServer(options, async (server) => {
+    assert.deepEqual(server.events('server.tenant_missing').map((event) => event.tenant), ['demo']);
+    assert.equal(server.events('server.no_samples').length, 1);
+    assert.equal(await orders(server), 'FORBIDDEN');
+  });
+  fs.rmSync(ballast);
+  await withServer(options, async (server) => assert.equal(await orders(server), 3));
 });
