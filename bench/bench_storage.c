@@ -312,12 +312,11 @@ static void bench_commit(unsigned in_flight)
 static void bench_all(unsigned in_flight)
 {
     struct store_projector projector = {.project = project_order};
-    uint64_t begin = now_ns();
     double cpu = cpu_s();
     struct rt_host *host = start(&projector, in_flight, units_wanted);
     struct store_stats stats;
     uint64_t durable_at = 0;
-    begin = now_ns();
+    uint64_t begin = now_ns();
     for (;;) {
         store_stats(load.store, &stats);
         if (!durable_at && stats.units >= units_wanted)
@@ -363,7 +362,8 @@ static void fold_round(struct store_fold *fold, uint32_t version_from, uint64_t 
         own += thread_cpu_s() - own_begin;
         worst = took > worst ? took : worst;
     }
-    double count = (double)((units_wanted + WINDOW - 1) / WINDOW * WINDOW);
+    uint64_t whole_windows = (units_wanted + WINDOW - 1) / WINDOW * WINDOW;
+    double count = (double)whole_windows;
     printf("fold    %-8s %9.0f units/s  %5.2f us/unit  cpu/unit: %5.2f us, %5.2f with background  %4.1f "
            "keys/unit  "
            "worst window %5.1f ms\n",

@@ -175,8 +175,8 @@ double process_cpu_s(const struct process *process)
 
 enum oms_status process_line(char *const argv[], char *line, size_t size, struct oms_error *error)
 {
-    pid_t pid;
-    int fd, wait_status;
+    pid_t pid = -1;
+    int fd = -1, wait_status = 0;
     size_t len = 0;
     enum oms_status status = spawn(argv, NULL, &pid, &fd, error);
 

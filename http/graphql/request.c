@@ -131,6 +131,7 @@ static enum oms_status gql_bind_mask(struct gql_binding_run *run, unsigned char 
         const struct gql_bound *bound = &run->bound[variable->index];
         if (variable->mask_index == 0)
             continue;
+        /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): variables were bound */
         if (!bound->present || bound->value.kind != OMS_VALUE_BOOL) {
             /* Allowed by validation only for a nullable variable with a default that was given null. */
             gql_error_at(run->errors, GQL_CODE_INPUT, run->prepared->document->source, variable->at,

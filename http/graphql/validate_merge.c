@@ -207,6 +207,7 @@ static void gql_merge_conflict(struct gql_merger *m, const struct gql_selection 
 
 static void gql_merge_shapes(struct gql_merger *m, const struct gql_merge_group *group)
 {
+    /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): a group has a first field */
     const struct gql_selection *first = group->fields->s;
 
     for (const struct gql_merge_field *f = group->fields->next; f; f = f->next) {

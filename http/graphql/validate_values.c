@@ -69,6 +69,7 @@ static void gql_validate_one_of(struct gql_validator *v, const struct gql_lit *l
         return;
     if (lit->count != 1)
         GQL_VALIDATE_ERROR(v, lit->at, "Exactly one field of \"%.*s\" must be given.", GQL_NAME(type->name));
+    /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): its count is one */
     else if (lit->fields->value->kind == GQL_LIT_NULL)
         GQL_VALIDATE_ERROR(v, lit->at, "Field \"%.*s\" of \"%.*s\" must not be null.",
                            GQL_NAME(lit->fields->name), GQL_NAME(type->name));

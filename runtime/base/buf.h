@@ -38,6 +38,7 @@ static inline bool oms_buf_reserve(struct oms_buf *buf, size_t more)
 static inline void oms_buf_append(struct oms_buf *buf, const void *data, size_t len)
 {
     if (len && oms_buf_reserve(buf, len)) {
+        /* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): there is room, so there is data */
         memcpy(buf->data + buf->len, data, len);
         buf->len += len;
     }

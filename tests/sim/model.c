@@ -260,7 +260,7 @@ static bool check_record(struct model *model, unsigned tenant, unsigned slot, ui
 void model_logged(struct model *model, unsigned tenant, unsigned slot, const struct store_record *record)
 {
     struct model_order *order = &model->orders[tenant][slot];
-    struct order_event_meta meta;
+    struct order_event_meta meta = {0};
     check_record(model, tenant, slot, order->logged, record, &meta);
     order->logged = record->version_to;
 }
@@ -274,7 +274,7 @@ void model_recover_record(struct model *model, unsigned tenant, unsigned slot,
                           const struct store_record *record)
 {
     struct model_order *order = &model->orders[tenant][slot];
-    struct order_event_meta meta;
+    struct order_event_meta meta = {0};
     if (!check_record(model, tenant, slot, order->logged, record, &meta) && !model_failed(model)) {
         /* Expired just before the crash, seen by nobody: which hold is in the event. */
         struct oms_arena arena;

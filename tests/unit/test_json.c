@@ -440,7 +440,7 @@ static void test_round_trips(void **state)
     oms_arena_init(&made, 65536, ARENA_MAX);
     oms_buf_init(&out, 64 << 20);
     for (int i = 0; i < 2000; i++) {
-        struct oms_value value, parsed;
+        struct oms_value value = {0}, parsed = {0};
         struct oms_arena arena;
         struct oms_json_error error = {0};
         random_value(&prng, &made, 4, &value);
