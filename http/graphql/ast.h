@@ -92,6 +92,7 @@ struct gql_selection {
     struct gql_selection *next;
     enum gql_selection_kind kind;
     uint32_t at;
+    uint32_t name_at;
     struct oms_str name; /* of the field, of the fragment, or of the type condition (absent: none) */
     struct oms_str key;  /* a field's response name */
     struct gql_arg *args;
@@ -108,7 +109,8 @@ struct gql_selection {
 struct gql_variable {
     struct gql_variable *next;
     struct oms_str name;
-    uint32_t at;
+    uint32_t at; /* of its description, if it has one */
+    uint32_t name_at;
     struct gql_ast_type *type;
     struct gql_lit *initial; /* the default value, NULL without one */
     struct gql_applied *directives;
@@ -150,7 +152,8 @@ struct gql_operation_ast {
     struct gql_operation_ast *next;
     enum gql_operation kind;
     struct oms_str name; /* absent when anonymous */
-    uint32_t at;
+    uint32_t at;         /* of its description, if it has one */
+    uint32_t name_at;
     struct gql_variable *variables;
     uint32_t variable_count;
     struct gql_applied *directives;
@@ -168,7 +171,8 @@ struct gql_operation_ast {
 struct gql_fragment {
     struct gql_fragment *next;
     struct oms_str name;
-    uint32_t at;
+    uint32_t at; /* of its description, if it has one */
+    uint32_t name_at;
     struct oms_str on;
     uint32_t on_at;
     struct gql_applied *directives;

@@ -54,6 +54,15 @@ static struct oms_field *gql_coerce_fields(struct gql_coercion *c, size_t max)
     return gql_coerce_checked(c, oms_arena_alloc(c->arena, (max ? max : 1) * sizeof(struct oms_field)));
 }
 
+static const struct gql_lit *gql_find_arg(const struct gql_arg *args, struct oms_str name)
+{
+    for (; args; args = args->next) {
+        if (oms_str_eq(args->name, name))
+            return args->value;
+    }
+    return NULL;
+}
+
 static bool gql_coerce_enter(struct gql_coercion *c, struct oms_str name, size_t index)
 {
     if (c->depth == OMS_GQL_VALUE_DEPTH_MAX)
@@ -76,6 +85,35 @@ const char *gql_coercion_place(const struct gql_coercion *c, char out[160])
         len += (size_t)n;
     }
     return out;
+}
+
+/* The part of `lit` that a step of a path leads to: itself where one value stands for a list. */
+static const struct gql_lit *gql_coercion_part(const struct gql_lit *lit,
+                                               const struct gql_coercion_step *step)
+{
+    const struct gql_lit *item = lit->items;
+    size_t index = step->index;
+
+    for (const struct gql_lit_field *field = lit->fields; field; field = field->next) {
+        if (oms_str_present(step->name) && oms_str_eq(field->name, step->name))
+            return field->value;
+    }
+    if (lit->kind != GQL_LIT_LIST || oms_str_present(step->name))
+        return lit;
+    while (item && index-- > 0)
+        item = item->next;
+    return item ? item : lit;
+}
+
+uint32_t gql_coercion_at(const struct gql_coercion *c, const struct gql_arg *args)
+{
+    const struct gql_lit *lit = c->depth > 0 ? gql_find_arg(args, c->path[0].name) : NULL;
+
+    if (!lit)
+        return args->at;
+    for (unsigned i = 1; i < c->depth; i++)
+        lit = gql_coercion_part(lit, &c->path[i]);
+    return lit->at;
 }
 
 static bool gql_coerce_scalar(struct gql_coercion *c, const struct gql_type *type, struct oms_value *value,
@@ -194,7 +232,6 @@ static const struct gql_input *gql_coerce_find(struct gql_coercion *c, const str
                                                struct oms_str name, uint32_t *next)
 {
     const struct gql_input *input = NULL;
-    struct gql_errors no_errors = {.count = 0};
 
     for (uint32_t i = *next; i < type->input_count && i < *next + GQL_FIELDS_TRIED && !input; i++) {
         if (oms_str_eq(type->inputs[i].name, name))
@@ -207,7 +244,7 @@ static const struct gql_input *gql_coerce_find(struct gql_coercion *c, const str
     else
         gql_coerce_fail(
             c, "\"%.*s\" is no field of \"%.*s\".%s", GQL_NAME(name), GQL_NAME(type->name),
-            gql_did_you_mean(&no_errors, name, type->input_count, gql_input_name_at, type->inputs).text);
+            gql_did_you_mean(NULL, name, type->input_count, gql_input_name_at, type->inputs).text);
     return input;
 }
 
@@ -296,12 +333,14 @@ static bool gql_coerce_free(struct gql_coercion *c, const struct gql_lit *lit, s
         if (!out->object.fields)
             return false;
         out->kind = OMS_VALUE_OBJECT;
-        out->object.count = lit->count;
         for (const struct gql_lit_field *field = lit->fields; field; field = field->next) {
+            if (field->value->kind == GQL_LIT_VARIABLE && !gql_bound_value(c, field->value->text))
+                continue; /* as if it were not written */
             out->object.fields[i].name = field->name;
             if (!gql_coerce_free(c, field->value, &out->object.fields[i++].value))
                 return false;
         }
+        out->object.count = i;
     } else {
         *out = gql_literal_leaf(lit);
     }
@@ -375,15 +414,6 @@ bool gql_coerce_literal(struct gql_coercion *c, const struct gql_lit *lit, const
 }
 
 /* ---- arguments (section 6.4.1) ---- */
-
-static const struct gql_lit *gql_find_arg(const struct gql_arg *args, struct oms_str name)
-{
-    for (; args; args = args->next) {
-        if (oms_str_eq(args->name, name))
-            return args->value;
-    }
-    return NULL;
-}
 
 bool gql_coerce_args(struct gql_coercion *c, const struct gql_input *inputs, uint32_t count,
                      const struct gql_arg *args, struct oms_value *out)

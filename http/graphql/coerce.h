@@ -45,6 +45,8 @@ bool gql_coerce_literal(struct gql_coercion *c, const struct gql_lit *lit, const
 /* The arguments of a field or directive as an object. */
 bool gql_coerce_args(struct gql_coercion *c, const struct gql_input *inputs, uint32_t count,
                      const struct gql_arg *args, struct oms_value *out);
+/* The place in the document of the failure of gql_coerce_args on `args`. */
+uint32_t gql_coercion_at(const struct gql_coercion *c, const struct gql_arg *args);
 /* Writes where the failure is: ".lines[0].sku", or nothing at the top. Returns `out`. */
 const char *gql_coercion_place(const struct gql_coercion *c, char out[160]);
 

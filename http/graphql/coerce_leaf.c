@@ -177,7 +177,6 @@ static bool gql_coerce_enum(const struct gql_type *type, struct oms_value *value
                             char message[320])
 {
     const struct gql_enum_value *known = NULL;
-    struct gql_errors no_errors = {.count = 0};
     char want[128];
 
     if (value->kind == OMS_VALUE_ENUM || (!literal && value->kind == OMS_VALUE_STRING))
@@ -190,7 +189,7 @@ static bool gql_coerce_enum(const struct gql_type *type, struct oms_value *value
     gql_leaf_error(message, oms_str_of(want), value);
     if (value->kind == OMS_VALUE_ENUM || value->kind == OMS_VALUE_STRING) {
         struct gql_hint hint =
-            gql_did_you_mean(&no_errors, value->text, type->value_count, gql_value_name_at, type->values);
+            gql_did_you_mean(NULL, value->text, type->value_count, gql_value_name_at, type->values);
         size_t len = strlen(message);
         snprintf(message + len, 320 - len, "%s", hint.text);
     }

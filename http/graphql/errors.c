@@ -81,7 +81,7 @@ struct gql_place gql_place_of(struct oms_str source, uint32_t at)
             place.line++;
             place.column = 1;
         } else if ((c & 0xC0) != 0x80) { /* not inside a UTF-8 sequence */
-            place.column++;
+            place.column += c >= 0xF0 ? 2 : 1;
         }
     }
     return place;
@@ -112,25 +112,4 @@ void gql_error_also(struct gql_error *error, struct oms_str source, uint32_t at)
         error->also_line = place.line;
         error->also_column = place.column;
     }
-}
-
-#define GQL_HINTS_MAX 5
-
-struct gql_hint gql_did_you_mean(const struct gql_errors *errors, struct oms_str word, size_t count,
-                                 struct oms_str (*name_of)(const void *context, size_t i),
-                                 const void *context)
-{
-    struct gql_hint hint = {""};
-    const char **names, *nearest;
-
-    if (errors->count >= GQL_HINTS_MAX || count == 0)
-        return hint;
-    names = oms_reallocarray(NULL, count, sizeof(*names));
-    for (size_t i = 0; i < count; i++)
-        names[i] = name_of(context, i).data;
-    nearest = oms_str_nearest(word, names, count);
-    if (nearest && strlen(nearest) < 100)
-        snprintf(hint.text, sizeof(hint.text), " Did you mean \"%s\"?", nearest);
-    oms_free(names);
-    return hint;
 }

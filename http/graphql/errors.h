@@ -3,6 +3,7 @@
 #define GQL_ERRORS_H
 
 #include "http/graphql/graphql.h"
+#include "http/graphql/hint.h"
 
 #define GQL_CODE_PARSE    "GRAPHQL_PARSE_FAILED"
 #define GQL_CODE_VALIDATE "GRAPHQL_VALIDATION_FAILED"
@@ -17,7 +18,8 @@ struct gql_place {
     unsigned line, column;
 };
 
-/* Line and column, both from 1, of byte `at`; columns count code points. Linear in the source. */
+/* Line and column, both from 1, of byte `at`; columns count UTF-16 units, as editors and graphql-js do.
+ * Linear in the source. */
 struct gql_place gql_place_of(struct oms_str source, uint32_t at);
 
 /* gql_errors_add with the place of `at`. */
@@ -25,18 +27,5 @@ struct gql_error *gql_error_at(struct gql_errors *errors, const char *code, stru
                                uint32_t at, const char *format, ...) OMS_PRINTF(5, 6);
 /* Adds a second place to an error that gql_error_at returned (NULL is allowed). */
 void gql_error_also(struct gql_error *error, struct oms_str source, uint32_t at);
-
-struct gql_hint {
-    char text[128];
-};
-
-/*
- * " Did you mean "x"?" for the candidate that is nearest to `word`, or an empty text. `name_of` gives
- * candidate i of `count`, ending in NUL. Only the first errors of a list get hints: distances are dear, and a
- * hostile document could ask for thousands.
- */
-struct gql_hint gql_did_you_mean(const struct gql_errors *errors, struct oms_str word, size_t count,
-                                 struct oms_str (*name_of)(const void *context, size_t i),
-                                 const void *context);
 
 #endif

@@ -82,10 +82,11 @@ static struct oms_str gql_exec_path(const struct gql_exec *x)
     return path;
 }
 
-static void gql_exec_error(struct gql_exec *x, const char *code, const char *text)
+/* An error of the value that is being made, which byte `at` of the document brought about. */
+static void gql_exec_error(struct gql_exec *x, const char *code, uint32_t at, const char *text)
 {
     struct gql_error *error =
-        gql_error_at(x->errors, code, x->request->prepared->document->source, x->step->at, "%s", text);
+        gql_error_at(x->errors, code, x->request->prepared->document->source, at, "%s", text);
 
     if (error)
         error->path = gql_exec_path(x);
@@ -100,7 +101,7 @@ void gql_fail(struct gql_exec *x, const char *code, const char *format, ...)
     vsnprintf(text, sizeof(text), format, args);
     va_end(args);
     if (!x->failed)
-        gql_exec_error(x, code, text);
+        gql_exec_error(x, code, x->step->at, text);
     x->failed = true;
 }
 
@@ -132,7 +133,7 @@ static void gql_put_null(struct gql_exec *x, size_t start, bool nullable)
         if (!x->failed) {
             snprintf(text, sizeof(text), "\"%.*s.%.*s\" cannot be null.",
                      GQL_NAME(x->step->field->parent->name), GQL_NAME(x->step->field->name));
-            gql_exec_error(x, GQL_CODE_INTERNAL, text);
+            gql_exec_error(x, GQL_CODE_INTERNAL, x->step->at, text);
         }
         gql_propagate(x);
     }
@@ -154,6 +155,16 @@ static const struct gql_plan_object *gql_choose(struct gql_exec *x, const struct
     return NULL;
 }
 
+/* A null where the object's fields depend on a condition. */
+static void gql_object_refused(struct gql_exec *x, const struct gql_lit *variable)
+{
+    char text[256];
+
+    snprintf(text, sizeof(text), GQL_MASK_PROBLEM, GQL_NAME(variable->text));
+    gql_exec_error(x, GQL_CODE_INPUT, variable->at, text);
+    x->failed = true;
+}
+
 /* Opens the object `value` (NULL: null) of `step` inside `level` lists. */
 static void gql_open_object(struct gql_exec *x, const struct gql_step *step, unsigned level,
                             const void *value)
@@ -163,6 +174,8 @@ static void gql_open_object(struct gql_exec *x, const struct gql_step *step, uns
 
     if (value && !x->failed && step->choice)
         object = gql_choose(x, step->choice, value);
+    if (GQL_UNLIKELY(value && !x->failed && object->refused))
+        gql_object_refused(x, object->refused);
     if (GQL_UNLIKELY(!value || x->failed)) {
         gql_put_null(x, x->out->len, gql_level_nullable(step, level));
         return;
@@ -221,7 +234,8 @@ static bool gql_args_refused(struct gql_exec *x, const struct gql_step *step)
     bound = &x->slots[step->slot];
     if (bound->args)
         return false;
-    gql_fail(x, GQL_CODE_INPUT, "%.*s", OMS_STR_ARG(bound->problem));
+    gql_exec_error(x, GQL_CODE_INPUT, bound->at, bound->problem.data);
+    x->failed = true;
     return true;
 }
 
@@ -286,7 +300,7 @@ static void gql_too_large(struct gql_exec *x)
     x->step = x->root;
     x->out->overflow = false;
     x->out->len = x->base;
-    gql_exec_error(x, GQL_CODE_LIMIT, "The response is too large.");
+    gql_exec_error(x, GQL_CODE_LIMIT, x->step->at, "The response is too large.");
     x->failed = true;
     gql_put_null(x, x->base, gql_level_nullable(x->root, 0));
 }

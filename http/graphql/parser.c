@@ -260,13 +260,12 @@ static struct gql_set *gql_parse_set(struct gql_parser *p);
 
 static void gql_parse_fragment_selection(struct gql_parser *p, struct gql_selection *selection)
 {
-    selection->kind = GQL_SELECT_INLINE;
-    if (gql_parse_accept_word(p, "on")) {
+    bool on = gql_parse_accept_word(p, "on");
+
+    selection->kind = on || !gql_parse_at(p, GQL_TOKEN_NAME) ? GQL_SELECT_INLINE : GQL_SELECT_SPREAD;
+    selection->name_at = p->lexer.token.at;
+    if (on || selection->kind == GQL_SELECT_SPREAD)
         selection->name = gql_parse_name(p);
-    } else if (gql_parse_at(p, GQL_TOKEN_NAME)) {
-        selection->kind = GQL_SELECT_SPREAD;
-        selection->name = gql_parse_name(p);
-    }
     selection->directives = gql_parse_directives(p, false);
     if (selection->kind == GQL_SELECT_INLINE)
         selection->set = gql_parse_set(p);
@@ -320,9 +319,10 @@ static void gql_parse_variables(struct gql_parser *p, struct gql_operation_ast *
         return;
     do {
         struct gql_variable *variable = GQL_NEW(p->arena, struct gql_variable);
-        gql_parse_description(p);
         variable->at = p->lexer.token.at;
+        gql_parse_description(p);
         gql_parse_expect(p, GQL_TOKEN_DOLLAR);
+        variable->name_at = p->lexer.token.at;
         variable->name = gql_parse_name(p);
         gql_parse_expect(p, GQL_TOKEN_COLON);
         variable->type = gql_parse_type(p);
@@ -337,7 +337,6 @@ static void gql_parse_variables(struct gql_parser *p, struct gql_operation_ast *
 
 static bool gql_parse_operation(struct gql_parser *p, struct gql_operation_ast *operation)
 {
-    operation->at = p->lexer.token.at;
     if (gql_parse_at(p, GQL_TOKEN_BRACE_L)) {
         operation->kind = GQL_QUERY;
         operation->set = gql_parse_set(p);
@@ -351,6 +350,7 @@ static bool gql_parse_operation(struct gql_parser *p, struct gql_operation_ast *
         operation->kind = GQL_SUBSCRIPTION;
     else
         return false;
+    operation->name_at = p->lexer.token.at;
     if (gql_parse_at(p, GQL_TOKEN_NAME))
         operation->name = gql_parse_name(p);
     gql_parse_variables(p, operation);
@@ -359,14 +359,15 @@ static bool gql_parse_operation(struct gql_parser *p, struct gql_operation_ast *
     return true;
 }
 
-static struct gql_fragment *gql_parse_fragment(struct gql_parser *p)
+static struct gql_fragment *gql_parse_fragment(struct gql_parser *p, uint32_t at)
 {
     struct gql_fragment *fragment = GQL_NEW(p->arena, struct gql_fragment);
 
-    fragment->at = p->lexer.token.at;
+    fragment->at = at;
     gql_parse_expect_word(p, "fragment");
     if (gql_parse_at_word(p, "on"))
         gql_parse_unexpected(p, "a fragment's name");
+    fragment->name_at = p->lexer.token.at;
     fragment->name = gql_parse_name(p);
     gql_parse_expect_word(p, "on");
     fragment->on_at = p->lexer.token.at;
@@ -374,6 +375,15 @@ static struct gql_fragment *gql_parse_fragment(struct gql_parser *p)
     fragment->directives = gql_parse_directives(p, false);
     fragment->set = gql_parse_set(p);
     return fragment;
+}
+
+/* What stands here starts no definition; a description in front of another word is what is wrong with it. */
+static void gql_parse_no_definition(struct gql_parser *p, bool described, uint32_t at)
+{
+    if (described && gql_parse_at(p, GQL_TOKEN_NAME))
+        gql_lexer_fail(&p->lexer, at, "Only definitions can have a description.");
+    else
+        gql_parse_unexpected(p, "a definition");
 }
 
 static void gql_parse_document(struct gql_parser *p)
@@ -387,7 +397,7 @@ static void gql_parse_document(struct gql_parser *p)
         struct gql_operation_ast *operation;
 
         if (gql_parse_at_word(p, "fragment")) {
-            *fragment_end = gql_parse_fragment(p);
+            *fragment_end = gql_parse_fragment(p, at);
             fragment_end = &(*fragment_end)->next;
             p->document->fragment_count++;
             continue;
@@ -395,11 +405,13 @@ static void gql_parse_document(struct gql_parser *p)
         if (gql_parse_definition(p, description, at))
             continue;
         operation = GQL_NEW(p->arena, struct gql_operation_ast);
-        if ((oms_str_present(description) && gql_parse_at(p, GQL_TOKEN_BRACE_L)) ||
-            !gql_parse_operation(p, operation)) {
-            gql_parse_unexpected(p, "a definition");
+        operation->at = at;
+        if (oms_str_present(description) && gql_parse_at(p, GQL_TOKEN_BRACE_L))
+            gql_lexer_fail(&p->lexer, at, "A query without the word \"query\" cannot have a description.");
+        else if (!gql_parse_operation(p, operation))
+            gql_parse_no_definition(p, oms_str_present(description), at);
+        if (p->lexer.failed)
             break;
-        }
         *operation_end = operation;
         operation_end = &operation->next;
         p->document->operation_count++;

@@ -241,6 +241,7 @@ static void gql_plan_object_make(struct gql_planner *p, const struct gql_pending
 
     oms_arena_reset(&p->collect_arena);
     fields = gql_collect(&p->collector, object->type, pending->sets, pending->set_count);
+    object->refused = p->collector.refused;
     for (const struct gql_collected *f = fields; f; f = f->next)
         count++;
     p->steps += count;

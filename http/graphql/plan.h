@@ -57,9 +57,15 @@ struct gql_plan_object {
     struct gql_step *steps;
     uint32_t count;
     uint32_t tail_len;
-    const char *tail; /* bytes after the last value: `}` */
-    unsigned needs;   /* gql_field_flags of all below */
+    const char *tail;              /* bytes after the last value: `}` */
+    unsigned needs;                /* gql_field_flags of all below */
+    const struct gql_lit *refused; /* the variable in @skip or @include that was null, which an error must
+                                      tell when the object is executed; NULL: none */
 };
+
+/* In a mask, beside false and true. */
+#define GQL_MASK_NULL    2
+#define GQL_MASK_PROBLEM "Variable \"$%.*s\" decides @skip or @include and must not be null."
 
 /* Arguments that are coerced per request. */
 struct gql_plan_slot {

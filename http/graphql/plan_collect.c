@@ -18,26 +18,39 @@ static bool gql_condition(struct gql_collector *c, const struct gql_applied *app
     OMS_ASSERT(variable);
     if (c->mask) {
         OMS_ASSERT(variable->mask_index > 0);
-        return c->mask[variable->mask_index - 1];
+        if (c->mask[variable->mask_index - 1] == GQL_MASK_NULL && !c->refused)
+            c->refused = value;
+        return c->mask[variable->mask_index - 1] == true;
     }
     if (variable->mask_index == 0)
         variable->mask_index = ++*c->mask_count;
     return unknown;
 }
 
+/* What one of the two directives says of a selection; `wanted` is the answer that takes it in. */
+static bool gql_condition_met(struct gql_collector *c, const struct gql_selection *s,
+                              const struct gql_directive *directive, bool wanted)
+{
+    bool met = true;
+
+    for (const struct gql_applied *applied = s->directives; applied; applied = applied->next) {
+        if (oms_str_eq(applied->name, directive->name))
+            met &= gql_condition(c, applied, wanted) == wanted;
+    }
+    return met;
+}
+
+/* @skip is asked first: what it leaves out is not asked for @include (section 6.3.2). */
 static bool gql_included(struct gql_collector *c, const struct gql_selection *s)
 {
-    bool included = true;
+    bool met;
 
     if (!s->conditional)
         return true;
-    for (const struct gql_applied *applied = s->directives; applied; applied = applied->next) {
-        if (oms_str_eq(applied->name, c->schema->skip->name))
-            included &= !gql_condition(c, applied, false);
-        else if (oms_str_eq(applied->name, c->schema->include->name))
-            included &= gql_condition(c, applied, true);
-    }
-    return included;
+    met = gql_condition_met(c, s, c->schema->skip, false);
+    if (!met && c->mask)
+        return false;
+    return gql_condition_met(c, s, c->schema->include, true) && met;
 }
 
 static void gql_collect_set(struct gql_collector *c, struct gql_collected *field, const struct gql_set *set)
@@ -96,6 +109,7 @@ struct gql_collected *gql_collect(struct gql_collector *c, const struct gql_type
     struct gql_collecting into = {.first = NULL};
 
     into.end = &into.first;
+    c->refused = NULL;
     gql_map_init(&into.by_key, c->arena, &c->schema->key);
     ++*c->stamp;
     for (uint32_t i = 0; i < count; i++) {

@@ -19,11 +19,12 @@ struct gql_collected {
 struct gql_collector {
     const struct gql_schema *schema;
     const struct gql_operation_ast *operation;
-    const unsigned char *mask; /* NULL: everything */
-    uint32_t *mask_count;      /* with mask NULL: counts and numbers the variables asked */
-    struct oms_arena *arena;   /* of the results, until the next call */
-    uint32_t *stamp;           /* of gql_fragment.stamp, shared by all collections of a document */
-    uint32_t visits;           /* selections looked at so far */
+    const unsigned char *mask;     /* NULL: everything */
+    uint32_t *mask_count;          /* with mask NULL: counts and numbers the variables asked */
+    struct oms_arena *arena;       /* of the results, until the next call */
+    uint32_t *stamp;               /* of gql_fragment.stamp, shared by all collections of a document */
+    uint32_t visits;               /* selections looked at so far */
+    const struct gql_lit *refused; /* a variable that was null where a condition needs it; NULL: none */
 };
 
 /* The fields of `sets` on `type`, an object type; NULL when none is left. */

@@ -124,24 +124,19 @@ static enum oms_status gql_bind_variables(struct gql_binding_run *run)
 
 /* ---- the plan of the mask ---- */
 
-static enum oms_status gql_bind_mask(struct gql_binding_run *run, unsigned char *mask)
+/* A null is the business of the objects that ask it: it may be given where the variable has a default. */
+static void gql_bind_mask(struct gql_binding_run *run, unsigned char *mask)
 {
     for (const struct gql_variable *variable = run->operation->variables; variable;
          variable = variable->next) {
         const struct gql_bound *bound = &run->bound[variable->index];
         if (variable->mask_index == 0)
             continue;
-        /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): variables were bound */
-        if (!bound->present || bound->value.kind != OMS_VALUE_BOOL) {
-            /* Allowed by validation only for a nullable variable with a default that was given null. */
-            gql_error_at(run->errors, GQL_CODE_INPUT, run->prepared->document->source, variable->at,
-                         "Variable \"$%.*s\" decides @skip or @include and must not be null.",
-                         GQL_NAME(variable->name));
-            return OMS_INVALID;
-        }
-        mask[variable->mask_index - 1] = bound->value.boolean;
+        if (!bound->present || bound->value.kind != OMS_VALUE_BOOL)
+            mask[variable->mask_index - 1] = GQL_MASK_NULL;
+        else
+            mask[variable->mask_index - 1] = bound->value.boolean;
     }
-    return OMS_OK;
 }
 
 static enum oms_status gql_pick_plan(struct gql_binding_run *run, const struct gql_plan **out)
@@ -158,9 +153,7 @@ static enum oms_status gql_pick_plan(struct gql_binding_run *run, const struct g
     mask = oms_arena_calloc(run->arena, operation->mask_count, 1);
     if (!mask)
         return gql_bind_too_large(run);
-    status = gql_bind_mask(run, mask);
-    if (status != OMS_OK)
-        return status;
+    gql_bind_mask(run, mask);
     for (*out = operation->variants; *out; *out = (*out)->next) {
         if (memcmp((*out)->mask, mask, operation->mask_count) == 0)
             return OMS_OK;
@@ -178,6 +171,14 @@ static enum oms_status gql_pick_plan(struct gql_binding_run *run, const struct g
     }
     *out = plan;
     return OMS_OK;
+}
+
+/* A variable that decides about root fields is null: there is nothing to execute. */
+static enum oms_status gql_bind_refused(const struct gql_binding_run *run, const struct gql_lit *variable)
+{
+    gql_error_at(run->errors, GQL_CODE_INPUT, run->prepared->document->source, variable->at, GQL_MASK_PROBLEM,
+                 GQL_NAME(variable->text));
+    return OMS_INVALID;
 }
 
 /* ---- arguments with variables ---- */
@@ -199,6 +200,7 @@ static bool gql_bind_slot(struct gql_binding_run *run, const struct gql_plan_slo
     if (c.exhausted)
         return false;
     /* An execution error of the field (section 6.4.1), reported when and where it is executed. */
+    out->at = gql_coercion_at(&c, slot->args);
     gql_coercion_place(&c, place);
     snprintf(text, sizeof(text), "%s%s%s%s", place[0] ? "Argument \"" : "", place[0] ? place + 1 : "",
              place[0] ? "\": " : "", c.message);
@@ -275,6 +277,8 @@ enum oms_status gql_bind(struct gql_prepared *prepared, struct oms_str operation
     request->prepared = prepared;
     request->operation = run.operation;
     status = gql_pick_plan(&run, &request->plan);
+    if (status == OMS_OK && request->plan->root->refused)
+        status = gql_bind_refused(&run, request->plan->root->refused);
     if (status == OMS_OK)
         status = gql_bind_slots(&run, request);
     if (status == OMS_OK)

@@ -22,6 +22,7 @@ struct gql_prepared {
 struct gql_bound_args {
     const struct oms_value *args; /* an object; NULL when they were refused */
     struct oms_str problem;       /* why */
+    uint32_t at;                  /* of the value that was refused, in the document */
 };
 
 struct gql_request {

@@ -475,6 +475,33 @@ static void gql_build_possible(struct gql_schema *schema, struct gql_type *type)
         type->possible_bits[type->possible[i]->index / 64] |= UINT64_C(1) << (type->possible[i]->index % 64);
 }
 
+/* Section 3.5: a built-in scalar that nothing refers to is not part of the schema. */
+static void gql_build_referenced(struct gql_schema *schema)
+{
+    bool *referenced = GQL_ARRAY(&schema->arena, bool, schema->type_count);
+
+    for (uint32_t i = 0; i < schema->type_count; i++) {
+        const struct gql_type *type = schema->types[i];
+        for (uint32_t k = 0; k < type->input_count; k++)
+            referenced[type->inputs[k].type->named->index] = true;
+        for (uint32_t k = 0; k < type->field_count; k++) {
+            const struct gql_field *field = &type->fields[k];
+            referenced[field->type->named->index] = true;
+            for (uint32_t j = 0; j < field->arg_count; j++)
+                referenced[field->args[j].type->named->index] = true;
+        }
+    }
+    for (uint32_t i = 0; i < schema->directive_count; i++) {
+        for (uint32_t k = 0; k < schema->directives[i]->arg_count; k++)
+            referenced[schema->directives[i]->args[k].type->named->index] = true;
+    }
+    for (uint32_t i = 0; i < schema->type_count; i++) {
+        struct gql_type *type = schema->types[i];
+        if (type->scalar != GQL_SCALAR_CUSTOM && type->kind == GQL_KIND_SCALAR && !referenced[i])
+            type->hidden = true;
+    }
+}
+
 static void gql_build_meta(struct gql_schema *schema)
 {
     const struct gql_type *meta = gql_schema_type(schema, OMS_STR("__Meta"));
@@ -510,6 +537,7 @@ bool gql_schema_build(struct gql_schema *schema, const struct gql_document *prel
     gql_build_roots(&b);
     for (uint32_t i = 0; i < schema->type_count; i++)
         gql_build_possible(schema, schema->types[i]);
+    gql_build_referenced(schema);
     gql_build_meta(schema);
     return errors->count == 0;
 }

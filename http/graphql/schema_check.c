@@ -36,11 +36,7 @@ static bool gql_is_subtype(const struct gql_type *type, const struct gql_type *o
         return true;
     if (of->kind == GQL_KIND_UNION)
         return type->kind == GQL_KIND_OBJECT && gql_may_be(of, type);
-    for (uint32_t i = 0; i < type->interface_count; i++) {
-        if (type->interfaces[i] == of)
-            return true;
-    }
-    return false;
+    return gql_type_implements(type, of);
 }
 
 /* IsValidImplementationFieldType */

@@ -106,6 +106,15 @@ bool gql_types_overlap(const struct gql_schema *schema, const struct gql_type *a
     return false;
 }
 
+bool gql_type_implements(const struct gql_type *type, const struct gql_type *interface)
+{
+    for (uint32_t i = 0; i < type->interface_count; i++) {
+        if (type->interfaces[i] == interface)
+            return true;
+    }
+    return false;
+}
+
 bool gql_typeref_eq(const struct gql_typeref *a, const struct gql_typeref *b)
 {
     while (a->kind == b->kind && a->of && b->of) {
@@ -164,7 +173,9 @@ struct oms_str gql_value_name_at(const void *values, size_t i)
 
 struct oms_str gql_schema_type_name_at(const void *schema, size_t i)
 {
-    return ((const struct gql_schema *)schema)->types[i]->name;
+    const struct gql_type *type = ((const struct gql_schema *)schema)->types[i];
+
+    return type->hidden ? OMS_STR_NONE : type->name;
 }
 
 struct oms_str gql_directive_name_at(const void *schema, size_t i)

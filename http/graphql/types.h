@@ -105,7 +105,8 @@ struct gql_type {
     struct oms_str name, description;
     uint32_t index; /* in gql_schema.types */
     bool builtin;   /* from the prelude */
-    bool hidden;    /* of the engine only: not in introspection */
+    bool hidden;    /* not in introspection and unknown to documents: of the engine only, or a built-in scalar
+                       that nothing in the schema refers to (section 3.5) */
     uint32_t at;
     const struct gql_def **defs; /* its definition and extensions */
     uint32_t def_count;
@@ -202,6 +203,8 @@ static inline bool gql_may_be(const struct gql_type *type, const struct gql_type
 
 /* Section 5.5.2.3: some object type belongs to both. */
 bool gql_types_overlap(const struct gql_schema *schema, const struct gql_type *a, const struct gql_type *b);
+/* Whether an object or interface type names `interface` among its own. */
+bool gql_type_implements(const struct gql_type *type, const struct gql_type *interface);
 bool gql_typeref_eq(const struct gql_typeref *a, const struct gql_typeref *b);
 /* "[Int!]!" */
 void gql_typeref_write(const struct gql_typeref *type, struct oms_buf *out);

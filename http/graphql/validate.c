@@ -18,8 +18,7 @@ static void gql_validate_operation(struct gql_validator *v, struct gql_operation
     gql_validate_variable_defs(v, operation);
     v->scope = &operation->scope;
     gql_validate_directives(v, operation->directives, places[operation->kind]);
-    if (operation->root)
-        gql_validate_set(v, operation->set, operation->root);
+    gql_validate_set(v, operation->set, operation->root);
     v->scope = NULL;
 }
 
@@ -28,8 +27,7 @@ static void gql_validate_fragment(struct gql_validator *v, struct gql_fragment *
     gql_scope_init(&fragment->scope);
     v->scope = &fragment->scope;
     gql_validate_directives(v, fragment->directives, GQL_AT_FRAGMENT_DEFINITION);
-    if (fragment->condition)
-        gql_validate_set(v, fragment->set, fragment->condition);
+    gql_validate_set(v, fragment->set, fragment->condition);
     v->scope = NULL;
 }
 

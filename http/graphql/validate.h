@@ -59,14 +59,19 @@ void gql_validate_subscriptions(struct gql_validator *v);
 void gql_validate_fragment_names(struct gql_validator *v);
 /* After the walk: cycles and unused fragments. */
 void gql_validate_fragment_use(struct gql_validator *v);
-/* Walks a selection set on `parent`. */
+/* Walks a selection set on `parent`; NULL when the type is unknown, which an error told: then only what needs
+ * no type is looked at, so that one fault does not bring others (an unused variable, an unused fragment). */
 void gql_validate_set(struct gql_validator *v, struct gql_set *set, const struct gql_type *parent);
 /* `what` names the field or directive in messages. */
 void gql_validate_args(struct gql_validator *v, const struct gql_input *inputs, uint32_t count,
                        const struct gql_arg *args, uint32_t at, const char *what);
+/* Arguments of an unknown field or directive. */
+void gql_validate_untyped_args(struct gql_validator *v, const struct gql_arg *args, const char *what);
 /* The literal at a place of `type`; has_default and one_of describe the place. */
 void gql_validate_value(struct gql_validator *v, const struct gql_lit *lit, const struct gql_typeref *type,
                         bool has_default, bool one_of);
+/* A literal of any shape at a place without a type: only uniqueness of fields and the variables in it. */
+void gql_validate_untyped(struct gql_validator *v, const struct gql_lit *lit);
 void gql_validate_directives(struct gql_validator *v, const struct gql_applied *applied,
                              enum gql_location location);
 /* Types, names and defaults of an operation's variables. */

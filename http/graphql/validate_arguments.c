@@ -15,6 +15,14 @@ static void gql_validate_arg_names(struct gql_validator *v, const struct gql_arg
     }
 }
 
+void gql_validate_untyped_args(struct gql_validator *v, const struct gql_arg *args, const char *what)
+{
+    if (args && args->next)
+        gql_validate_arg_names(v, args, what);
+    for (const struct gql_arg *arg = args; arg; arg = arg->next)
+        gql_validate_untyped(v, arg->value);
+}
+
 void gql_validate_args(struct gql_validator *v, const struct gql_input *inputs, uint32_t count,
                        const struct gql_arg *args, uint32_t at, const char *what)
 {
@@ -22,12 +30,13 @@ void gql_validate_args(struct gql_validator *v, const struct gql_input *inputs, 
         gql_validate_arg_names(v, args, what);
     for (const struct gql_arg *arg = args; arg; arg = arg->next) {
         const struct gql_input *input = gql_find_input(inputs, count, arg->name);
-        if (!input)
-            GQL_VALIDATE_ERROR(v, arg->at, "There is no argument \"%.*s\" of %s.%s", GQL_NAME(arg->name),
-                               what,
-                               gql_did_you_mean(v->errors, arg->name, count, gql_input_name_at, inputs).text);
-        else
+        if (input) {
             gql_validate_value(v, arg->value, input->type, input->initial != NULL, false);
+            continue;
+        }
+        GQL_VALIDATE_ERROR(v, arg->at, "There is no argument \"%.*s\" of %s.%s", GQL_NAME(arg->name), what,
+                           gql_did_you_mean(v->errors, arg->name, count, gql_input_name_at, inputs).text);
+        gql_validate_untyped(v, arg->value);
     }
     for (uint32_t i = 0; i < count; i++) {
         const struct gql_arg *arg = args;

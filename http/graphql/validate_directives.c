@@ -18,6 +18,7 @@ void gql_validate_directives(struct gql_validator *v, const struct gql_applied *
                                gql_did_you_mean(v->errors, applied->name, v->schema->directive_count,
                                                 gql_directive_name_at, v->schema)
                                    .text);
+            gql_validate_untyped_args(v, applied->args, "an unknown directive");
             continue;
         }
         if (!(directive->locations >> location & 1))

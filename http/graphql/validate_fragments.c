@@ -9,8 +9,8 @@ void gql_validate_fragment_names(struct gql_validator *v)
         struct gql_fragment *other = gql_map_add(&v->document->fragments_by_name, f->name, f);
         if (other)
             gql_error_also(
-                GQL_VALIDATE_ERROR(v, other->at, "There are two fragments \"%.*s\".", GQL_NAME(f->name)),
-                v->source, f->at);
+                GQL_VALIDATE_ERROR(v, other->name_at, "There are two fragments \"%.*s\".", GQL_NAME(f->name)),
+                v->source, f->name_at);
         f->condition = gql_schema_type(v->schema, f->on);
         if (!f->condition || f->condition->hidden) {
             GQL_VALIDATE_ERROR(
@@ -41,13 +41,29 @@ enum { GQL_WHITE, GQL_GREY, GQL_BLACK };
 struct gql_cycle_step {
     struct gql_fragment *fragment;
     const struct gql_spread_ref *next;
+    uint32_t at; /* of the spread that the path goes on by */
 };
+
+/* `ref`, in the last fragment of the path, leads back into it. */
+static void gql_report_cycle(struct gql_validator *v, const struct gql_cycle_step *path, size_t depth,
+                             const struct gql_spread_ref *ref)
+{
+    size_t first = depth - 1;
+    struct gql_error *error;
+
+    while (path[first].fragment != ref->fragment)
+        first--;
+    error = GQL_VALIDATE_ERROR(v, path[first].at, "Fragment \"%.*s\" spreads itself%s.",
+                               GQL_NAME(ref->fragment->name), first == depth - 1 ? "" : " through others");
+    if (first < depth - 1)
+        gql_error_also(error, v->source, ref->at);
+}
 
 static void gql_find_cycles(struct gql_validator *v, struct gql_fragment *start, struct gql_cycle_step *path)
 {
     size_t depth = 0;
 
-    path[depth++] = (struct gql_cycle_step){start, start->scope.spreads};
+    path[depth++] = (struct gql_cycle_step){start, start->scope.spreads, 0};
     start->state = GQL_GREY;
     while (depth > 0) {
         struct gql_cycle_step *top = &path[depth - 1];
@@ -58,13 +74,12 @@ static void gql_find_cycles(struct gql_validator *v, struct gql_fragment *start,
             continue;
         }
         top->next = ref->next;
+        top->at = ref->at;
         if (ref->fragment->state == GQL_GREY) {
-            GQL_VALIDATE_ERROR(v, ref->at, "Fragment \"%.*s\" spreads itself%s.",
-                               GQL_NAME(ref->fragment->name),
-                               ref->fragment == top->fragment ? "" : " through others");
+            gql_report_cycle(v, path, depth, ref);
         } else if (ref->fragment->state == GQL_WHITE) {
             ref->fragment->state = GQL_GREY;
-            path[depth++] = (struct gql_cycle_step){ref->fragment, ref->fragment->scope.spreads};
+            path[depth++] = (struct gql_cycle_step){ref->fragment, ref->fragment->scope.spreads, 0};
         }
     }
 }
@@ -76,7 +91,8 @@ void gql_validate_fragment_use(struct gql_validator *v)
     for (struct gql_operation_ast *o = v->document->operations; o; o = o->next)
         gql_each_reached(v, &o->scope, gql_mark_used, NULL);
     for (const struct gql_fragment *f = v->document->fragments; f; f = f->next) {
-        if (!f->used)
+        const struct gql_fragment *first = gql_map_get(&v->document->fragments_by_name, f->name);
+        if (!first->used) /* of several with one name the first is used */
             GQL_VALIDATE_ERROR(v, f->at, "Fragment \"%.*s\" is never used.", GQL_NAME(f->name));
     }
     path = oms_reallocarray(NULL, (size_t)v->document->fragment_count + 1, sizeof(*path));

@@ -16,9 +16,9 @@ static void gql_validate_names(struct gql_validator *v)
         }
         other = gql_map_add(&names, o->name, o);
         if (other)
-            gql_error_also(
-                GQL_VALIDATE_ERROR(v, other->at, "There are two operations \"%.*s\".", GQL_NAME(o->name)),
-                v->source, o->at);
+            gql_error_also(GQL_VALIDATE_ERROR(v, other->name_at, "There are two operations \"%.*s\".",
+                                              GQL_NAME(o->name)),
+                           v->source, o->name_at);
     }
 }
 
@@ -38,41 +38,67 @@ void gql_validate_operations(struct gql_validator *v)
 
 /* ---- section 5.2.4.1 ---- */
 
-static bool gql_applies(const struct gql_type *condition, const struct gql_type *root)
+/* Where to go on when a fragment's set is done. */
+struct gql_root_place {
+    struct gql_root_place *up;
+    const struct gql_selection *next;
+};
+
+/* The set of a fragment that applies to `root`; NULL when it does not, or was seen. */
+static const struct gql_set *gql_root_set(struct gql_validator *v, const struct gql_selection *s,
+                                          const struct gql_type *root)
 {
-    return !condition || gql_may_be(condition, root);
+    const struct gql_type *condition = s->condition;
+
+    if (s->kind == GQL_SELECT_SPREAD) {
+        if (!s->fragment || s->fragment->stamp == v->document->stamp)
+            return NULL;
+        s->fragment->stamp = v->document->stamp;
+        condition = s->fragment->condition;
+        if (!condition)
+            return NULL; /* of an unknown type */
+    } else if (oms_str_present(s->name) && !condition) {
+        return NULL;
+    }
+    if (condition && (!gql_is_composite(condition) || !gql_may_be(condition, root)))
+        return NULL;
+    return s->kind == GQL_SELECT_SPREAD ? s->fragment->set : s->set;
 }
 
-static void gql_count_roots(struct gql_validator *v, const struct gql_set *set, const struct gql_type *root,
-                            struct gql_map *keys)
+static void gql_check_root(struct gql_validator *v, const struct gql_selection *s, struct gql_map *keys)
 {
-    for (const struct gql_selection *s = set->first; s; s = s->next) {
+    if (s->name.len > 2 && s->name.data[0] == '_' && s->name.data[1] == '_')
+        GQL_VALIDATE_ERROR(v, s->at, "A subscription's root cannot be the introspection field \"%.*s\".",
+                           GQL_NAME(s->name));
+    if (!gql_map_get(keys, s->key) && keys->count == 1)
+        GQL_VALIDATE_ERROR(v, s->at, "A subscription must have exactly one root field.");
+    gql_map_add(keys, s->key, (void *)(uintptr_t)s);
+}
+
+/* CollectSubscriptionFields, in the document's order. */
+static void gql_check_roots(struct gql_validator *v, const struct gql_operation_ast *operation)
+{
+    struct gql_root_place bottom = {NULL, operation->set->first}, *at = &bottom;
+    struct gql_map keys;
+
+    gql_map_init(&keys, v->scratch, &v->schema->key);
+    v->document->stamp++;
+    while (at) {
+        const struct gql_selection *s = at->next;
+        const struct gql_set *inner;
+        if (!s) {
+            at = at->up;
+            continue;
+        }
+        at->next = s->next;
         if (s->conditional)
             GQL_VALIDATE_ERROR(v, s->at, "@skip and @include cannot stand at the root of a subscription.");
-        if (s->kind == GQL_SELECT_INLINE && gql_applies(s->condition, root))
-            gql_count_roots(v, s->set, root, keys);
-        if (s->kind != GQL_SELECT_FIELD)
-            continue;
-        if (s->name.len > 2 && s->name.data[0] == '_' && s->name.data[1] == '_')
-            GQL_VALIDATE_ERROR(v, s->at, "A subscription's root cannot be the introspection field \"%.*s\".",
-                               GQL_NAME(s->name));
-        if (!gql_map_get(keys, s->key) && keys->count == 1)
-            GQL_VALIDATE_ERROR(v, s->at, "A subscription must have exactly one root field.");
-        gql_map_add(keys, s->key, (void *)(uintptr_t)s);
-    }
-}
-
-/* Fragments that are spread here or in inline fragments, each once. */
-static void gql_collect_spreads(struct gql_validator *v, const struct gql_set *set,
-                                const struct gql_type *root, struct gql_fragment **pending, uint32_t *count)
-{
-    for (const struct gql_selection *s = set->first; s; s = s->next) {
-        if (s->kind == GQL_SELECT_INLINE && gql_applies(s->condition, root))
-            gql_collect_spreads(v, s->set, root, pending, count);
-        if (s->kind == GQL_SELECT_SPREAD && s->fragment && s->fragment->stamp != v->document->stamp &&
-            gql_applies(s->fragment->condition, root)) {
-            s->fragment->stamp = v->document->stamp;
-            pending[(*count)++] = s->fragment;
+        if (s->kind == GQL_SELECT_FIELD) {
+            gql_check_root(v, s, &keys);
+        } else if ((inner = gql_root_set(v, s, operation->root)) != NULL) {
+            struct gql_root_place *deeper = GQL_NEW(v->scratch, struct gql_root_place);
+            *deeper = (struct gql_root_place){at, inner->first};
+            at = deeper;
         }
     }
 }
@@ -80,19 +106,7 @@ static void gql_collect_spreads(struct gql_validator *v, const struct gql_set *s
 void gql_validate_subscriptions(struct gql_validator *v)
 {
     for (const struct gql_operation_ast *o = v->document->operations; o; o = o->next) {
-        struct gql_fragment **pending;
-        uint32_t count = 0;
-        struct gql_map keys;
-        if (o->kind != GQL_SUBSCRIPTION || !o->root)
-            continue;
-        pending = GQL_ARRAY(v->scratch, struct gql_fragment *, v->document->fragment_count);
-        gql_map_init(&keys, v->scratch, &v->schema->key);
-        v->document->stamp++;
-        gql_count_roots(v, o->set, o->root, &keys);
-        gql_collect_spreads(v, o->set, o->root, pending, &count);
-        for (uint32_t i = 0; i < count; i++) {
-            gql_count_roots(v, pending[i]->set, o->root, &keys);
-            gql_collect_spreads(v, pending[i]->set, o->root, pending, &count);
-        }
+        if (o->kind == GQL_SUBSCRIPTION && o->root)
+            gql_check_roots(v, o);
     }
 }

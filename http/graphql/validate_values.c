@@ -34,17 +34,16 @@ static void gql_validate_unique(struct gql_validator *v, const struct gql_lit *o
     }
 }
 
-/* A custom scalar's literal of any shape: only uniqueness of fields and the variables in it. */
-static void gql_validate_free(struct gql_validator *v, const struct gql_lit *lit)
+void gql_validate_untyped(struct gql_validator *v, const struct gql_lit *lit)
 {
     if (lit->kind == GQL_LIT_VARIABLE)
         gql_note_usage(v, lit, NULL, false, false);
     for (const struct gql_lit *item = lit->items; item; item = item->next)
-        gql_validate_free(v, item);
+        gql_validate_untyped(v, item);
     if (lit->count > 1 && lit->fields)
         gql_validate_unique(v, lit);
     for (const struct gql_lit_field *field = lit->fields; field; field = field->next)
-        gql_validate_free(v, field->value);
+        gql_validate_untyped(v, field->value);
 }
 
 static void gql_validate_leaf(struct gql_validator *v, const struct gql_lit *lit,
@@ -53,8 +52,7 @@ static void gql_validate_leaf(struct gql_validator *v, const struct gql_lit *lit
     struct gql_coercion c;
     struct oms_value ignored;
 
-    if (type->kind == GQL_KIND_SCALAR)
-        gql_validate_free(v, lit);
+    gql_validate_untyped(v, lit);
     if (lit->has_variable && type->kind == GQL_KIND_SCALAR && type->named->scalar == GQL_SCALAR_CUSTOM)
         return; /* known only when it is bound */
     gql_coercion_init(&c, v->scratch, NULL, NULL);
@@ -62,26 +60,29 @@ static void gql_validate_leaf(struct gql_validator *v, const struct gql_lit *lit
         GQL_VALIDATE_ERROR(v, lit->at, "%s", c.message);
 }
 
+/* `known` counts the fields of it that the type has. */
 static void gql_validate_one_of(struct gql_validator *v, const struct gql_lit *lit,
-                                const struct gql_type *type)
+                                const struct gql_type *type, uint32_t known)
 {
     if (!type->one_of)
         return;
-    if (lit->count != 1)
+    if (known != 1)
         GQL_VALIDATE_ERROR(v, lit->at, "Exactly one field of \"%.*s\" must be given.", GQL_NAME(type->name));
-    /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): its count is one */
-    else if (lit->fields->value->kind == GQL_LIT_NULL)
-        GQL_VALIDATE_ERROR(v, lit->at, "Field \"%.*s\" of \"%.*s\" must not be null.",
-                           GQL_NAME(lit->fields->name), GQL_NAME(type->name));
+    for (const struct gql_lit_field *field = lit->fields; field && known == 1; field = field->next) {
+        if (field->value->kind == GQL_LIT_NULL && gql_type_input(type, field->name))
+            GQL_VALIDATE_ERROR(v, lit->at, "Field \"%.*s\" of \"%.*s\" must not be null.",
+                               GQL_NAME(field->name), GQL_NAME(type->name));
+    }
 }
 
 static void gql_validate_object(struct gql_validator *v, const struct gql_lit *lit,
                                 const struct gql_type *type)
 {
     bool *given;
+    uint32_t known = 0;
 
     if (lit->kind != GQL_LIT_OBJECT) {
-        gql_validate_free(v, lit);
+        gql_validate_untyped(v, lit);
         GQL_VALIDATE_ERROR(v, lit->at, "Expected an object for \"%.*s\".", GQL_NAME(type->name));
         return;
     }
@@ -96,9 +97,11 @@ static void gql_validate_object(struct gql_validator *v, const struct gql_lit *l
                 GQL_NAME(type->name),
                 gql_did_you_mean(v->errors, field->name, type->input_count, gql_input_name_at, type->inputs)
                     .text);
+            gql_validate_untyped(v, field->value);
             continue;
         }
         given[input->index] = true;
+        known++;
         gql_validate_value(v, field->value, input->type, input->initial != NULL, type->one_of);
     }
     for (uint32_t i = 0; i < type->input_count; i++) {
@@ -107,7 +110,7 @@ static void gql_validate_object(struct gql_validator *v, const struct gql_lit *l
                                GQL_NAME(type->inputs[i].name), gql_typeref_text(type->inputs[i].type).text,
                                GQL_NAME(type->name));
     }
-    gql_validate_one_of(v, lit, type);
+    gql_validate_one_of(v, lit, type, known);
 }
 
 void gql_validate_value(struct gql_validator *v, const struct gql_lit *lit, const struct gql_typeref *type,

@@ -34,9 +34,9 @@ void gql_validate_variable_defs(struct gql_validator *v, struct gql_operation_as
     for (struct gql_variable *variable = operation->variables; variable; variable = variable->next) {
         const struct gql_variable *other = gql_map_add(&operation->by_name, variable->name, variable);
         if (other)
-            gql_error_also(GQL_VALIDATE_ERROR(v, other->at, "There are two variables \"$%.*s\".",
+            gql_error_also(GQL_VALIDATE_ERROR(v, other->name_at, "There are two variables \"$%.*s\".",
                                               GQL_NAME(variable->name)),
-                           v->source, variable->at);
+                           v->source, variable->name_at);
         gql_validate_variable(v, variable);
     }
 }
@@ -112,7 +112,8 @@ void gql_validate_variable_use(struct gql_validator *v)
     for (struct gql_operation_ast *o = v->document->operations; o; o = o->next) {
         gql_each_reached(v, &o->scope, gql_validate_usages, o);
         for (const struct gql_variable *variable = o->variables; variable; variable = variable->next) {
-            if (!variable->used)
+            const struct gql_variable *first = gql_map_get(&o->by_name, variable->name);
+            if (!first->used)
                 GQL_VALIDATE_ERROR(v, variable->at, "Variable \"$%.*s\" is never used.",
                                    GQL_NAME(variable->name));
         }

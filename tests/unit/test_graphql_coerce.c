@@ -142,7 +142,8 @@ static void test_scalars(void **state)
     check_variable("ID", "id", "4.5", "Variable \"$v\": Expected an ID (text or a whole number), found 4.5.");
     check_variable("Size", "size", "\"LARGE\"", "{\"size\":\"LARGE\"}");
     check_variable("Size", "size", "\"large\"",
-                   "Variable \"$v\": Expected a value of the enum Size, found \"large\".");
+                   "Variable \"$v\": Expected a value of the enum Size, found \"large\". Did you mean "
+                   "\"LARGE\" or \"HUGE\"?");
     check_variable(
         "Size", "size", "\"LARG\"",
         "Variable \"$v\": Expected a value of the enum Size, found \"LARG\". Did you mean \"LARGE\"?");
@@ -223,12 +224,12 @@ static void test_field_errors(void **state)
         "query($v: Int) { hello a: echo(need: $v) }", "{\"v\":null}", NULL,
         "{\"data\":{\"hello\":\"{\\\"name\\\":\\\"you\\\"}\",\"a\":null},\"errors\":[{\"message\":"
         "\"Argument \\\"need\\\": Expected a value of type \\\"Int!\\\", found null.\",\"locations\":[{"
-        "\"line\":1,\"column\":24}],\"path\":[\"a\"],\"extensions\":{\"code\":\"BAD_USER_INPUT\"}}]}");
+        "\"line\":1,\"column\":38}],\"path\":[\"a\"],\"extensions\":{\"code\":\"BAD_USER_INPUT\"}}]}");
     check_response(
         "query($v: String) { best { ... on Book { pages price(currency: $v) } } }", "{\"v\":null}", NULL,
         "{\"data\":{\"best\":{\"pages\":10,\"price\":null}},\"errors\":[{\"message\":\"Argument "
         "\\\"currency\\\": Expected a value of type \\\"String!\\\", found null.\",\"locations\":[{"
-        "\"line\":1,\"column\":48}],\"path\":[\"best\",\"price\"],\"extensions\":{\"code\":"
+        "\"line\":1,\"column\":64}],\"path\":[\"best\",\"price\"],\"extensions\":{\"code\":"
         "\"BAD_USER_INPUT\"}}]}");
 }
 

@@ -186,7 +186,27 @@ static void test_conditions(void **state)
     check_with(
         "query($a: Boolean = true) { hello @skip(if: $a) }", "{\"a\":null}",
         "{\"errors\":[{\"message\":\"Variable \\\"$a\\\" decides @skip or @include and must not be null.\","
-        "\"locations\":[{\"line\":1,\"column\":7}],\"extensions\":{\"code\":\"BAD_USER_INPUT\"}}]}");
+        "\"locations\":[{\"line\":1,\"column\":45}],\"extensions\":{\"code\":\"BAD_USER_INPUT\"}}]}");
+}
+
+/* A null for a condition below the root is an error of each object that asks it, twice with a kept plan. */
+static void test_null_conditions(void **state)
+{
+    static const char document[] =
+        "query($a: Boolean = true, $b: Boolean!) { hello best { ... on Toy { id @include(if: $a) } kind: "
+        "__typename } shelf { id rows { ... on Book @skip(if: $a) { id } } } toy { id @skip(if: $b) "
+        "@include(if: $a) name } }";
+
+    (void)state;
+    for (int i = 0; i < 2; i++)
+        check_with(document, "{\"a\":null,\"b\":true}",
+                   "{\"data\":{\"hello\":\"{\\\"name\\\":\\\"you\\\"}\",\"best\":{\"kind\":\"Book\"},"
+                   "\"shelf\":{\"id\":\"s1\",\"rows\":[null,null,[],null]},\"toy\":{\"name\":\"Car\"}},"
+                   "\"errors\":[{\"message\":\"Variable \\\"$a\\\" decides @skip or @include and must not be "
+                   "null.\",\"locations\":[{\"line\":1,\"column\":150}],\"path\":[\"shelf\",\"rows\",0,0],"
+                   "\"extensions\":{\"code\":\"BAD_USER_INPUT\"}},{\"message\":\"Variable \\\"$a\\\" decides "
+                   "@skip or @include and must not be null.\",\"locations\":[{\"line\":1,\"column\":150}],"
+                   "\"path\":[\"shelf\",\"rows\",1,0],\"extensions\":{\"code\":\"BAD_USER_INPUT\"}}]}");
 }
 
 /* All masks of five conditions on one prepared document: more than it keeps plans for. */
@@ -519,6 +539,7 @@ int main(void)
         cmocka_unit_test(test_overflow),
         cmocka_unit_test(test_many_errors),
         cmocka_unit_test(test_subscription_events),
+        cmocka_unit_test(test_null_conditions),
     };
 
     return cmocka_run_group_tests(tests, gqf_set_up, gqf_tear_down);

@@ -142,7 +142,8 @@ static void test_faults(void **state)
     check_fault("fragment F T { a }", "Expected \"on\", found \"T\".", 1, 12);
     check_fault("{ ... on }", "Expected a name, found \"}\".", 1, 10);
     check_fault("{ ...on on { a } } garbage", "Expected a definition, found \"garbage\".", 1, 20);
-    check_fault("\"No description here.\" { a }", "Expected a definition, found \"{\".", 1, 24);
+    check_fault("\"No description here.\" { a }",
+                "A query without the word \"query\" cannot have a description.", 1, 1);
     check_fault("{ a(b: {c 1}) }", "Expected \":\", found \"1\".", 1, 11);
     check_fault("{ a(b: [1, }) }", "Expected a value, found \"}\".", 1, 12);
     check_fault("{ a } }", "Expected a definition, found \"}\".", 1, 7);
@@ -276,7 +277,7 @@ static void test_definition_faults(void **state)
     check_fault("directive d on FIELD", "Expected \"@\", found \"d\".", 1, 11);
     check_fault("extend type T", "Expected something to extend with, found end of text.", 1, 14);
     check_fault("extend directive @d on FIELD", "Expected what to extend, found \"@\".", 1, 18);
-    check_fault("\"No.\" extend type T @d", "Expected a definition, found \"extend\".", 1, 7);
+    check_fault("\"No.\" extend type T @d", "Only definitions can have a description.", 1, 1);
     check_fault("input I { a: Int = $x }", "Expected a constant value, found \"$\".", 1, 20);
     check_fault("union U = ", "Expected a name, found end of text.", 1, 11);
     check_fault("type T implements { a: Int }", "Expected a name, found \"{\".", 1, 19);
