@@ -122,9 +122,10 @@ static void check_verdict(struct model *model, const struct sim_op *op, enum mod
         model_fail(model, "operation %" PRIu64 " (%s by %s on order %u/%u): %s, the model says %s",
                    op->serial, op_name(op), sim_people[op->person].subject, op->tenant, op->slot,
                    verdict_name(got), verdict_name(wanted));
-    if (got == MODEL_ACCEPTED)
+    if (got == MODEL_ACCEPTED) {
         model->counts.accepted++;
-    else if (got == MODEL_REPLAYED)
+        model->counts.accepted_of[op->type]++;
+    } else if (got == MODEL_REPLAYED)
         model->counts.replayed++;
     else if (got == MODEL_EXISTS)
         model->counts.exists++;

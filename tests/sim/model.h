@@ -116,6 +116,7 @@ enum model_tenant { MODEL_TENANT_ACTIVE, MODEL_TENANT_SUSPENDED, MODEL_TENANT_CH
 struct model_counts {
     uint64_t accepted, replayed, exists, expired, reads, hidden, recovered_pending, lost_pending;
     uint64_t refused[REFUSAL_CODE_COUNT];
+    uint64_t accepted_of[ORDER_COMMAND_COUNT];
 };
 
 struct model {

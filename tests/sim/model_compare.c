@@ -28,7 +28,7 @@ static void same_mark(const struct comparison *c, const char *what, uint64_t mar
     same(c, what, (int64_t)mark, (int64_t)found);
 }
 
-static enum order_payment_status payment_status(const struct model_state *s)
+enum order_payment_status model_payment_status(const struct model_state *s)
 {
     if (s->refunded)
         return s->refunded >= s->paid ? ORDER_PAYMENT_STATUS_REFUNDED
@@ -131,7 +131,7 @@ static void compare_money(const struct comparison *c, const struct model_state *
     same(c, "what is refunded", s->refunded, order->refunded);
     same(c, "what is reserved", s->reserved, order->refund_reserved);
     same(c, "refundDue", model_refund_due(s), order->refund_due);
-    same(c, "paymentStatus", payment_status(s), order->payment);
+    same(c, "paymentStatus", model_payment_status(s), order->payment);
     same(c, "the number of payments", (int64_t)s->payment_count, (int64_t)order->payment_count);
     for (size_t i = 0; i < order->payment_count && i < s->payment_count; i++) {
         same(c, "a payment's status", (int64_t)s->payments[i].status, order->payments[i].status);

@@ -65,6 +65,7 @@ void model_fold(const struct model_order *order, uint64_t version, struct model_
 
 /* ---- model_compare.c ---- */
 
+enum order_payment_status model_payment_status(const struct model_state *s);
 void model_compare_state(struct model *model, unsigned tenant, unsigned slot, const struct model_state *s,
                          const struct order *order, const char *where);
 

@@ -22,8 +22,8 @@
 #include "tests/sim/world.h"
 
 #define SEEDS_DEFAULT   200
-#define STEPS_DEFAULT   250
-#define COVERAGE_SEEDS  50 /* from so many on, all must have happened */
+#define STEPS_DEFAULT   300
+#define COVERAGE_SEEDS  150 /* from so many on, all must have happened */
 #define TRACES_COMPARED 6
 #define EXIT_CAUGHT     3
 
@@ -81,6 +81,8 @@ static bool all_met(const struct sim_counts *c, const struct model_counts *m)
         {"orders hidden from a caller", m->hidden},
         {"copies", c->copies},
         {"store reads", c->store_reads},
+        {"rows of lists", c->listed},
+        {"events of feeds", c->feed_events},
         {"holds expired", m->expired},
         {"tenant changes", c->tenant_changes},
         {"loads through the pool", c->loads_pool},
@@ -115,6 +117,14 @@ static bool all_met(const struct sim_counts *c, const struct model_counts *m)
     for (size_t i = 0; i < OMS_COUNT_OF(rows); i++) {
         printf("  %-32s %10" PRIu64 "%s\n", rows[i].what, rows[i].count, rows[i].count ? "" : "  <- never");
         all = all && rows[i].count;
+    }
+    for (unsigned type = 1; type < ORDER_COMMAND_COUNT; type++) {
+        if (type == ORDER_COMMAND_EXPIRE_HOLD || type == ORDER_COMMAND_STEP_DUE)
+            continue; /* timers' own: nobody sends them */
+        const char *name = order_command_info((enum order_command_type)type)->mutation;
+        printf("  accepted: %-22s %10" PRIu64 "%s\n", name, m->accepted_of[type],
+               m->accepted_of[type] ? "" : "  <- never");
+        all = all && m->accepted_of[type];
     }
     return all;
 }

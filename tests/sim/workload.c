@@ -172,22 +172,30 @@ static void draw_hold(struct sim_workload *workload, int64_t now_ms, struct sim_
     op->content.blocks = blocks[below(workload, OMS_COUNT_OF(blocks))];
 }
 
-static void draw_payment(struct sim_workload *workload, struct sim_op *op)
+/* One of the numbers that are there, mostly. */
+static uint64_t draw_part(struct sim_workload *workload, size_t count)
+{
+    return count && chance(workload, 90) ? 1 + below(workload, count) : count + 1;
+}
+
+static void draw_payment(struct sim_workload *workload, const struct model_state *state, struct sim_op *op)
 {
     static const int64_t amounts[] = {2000, 1250, 700, 1999, 771, 100, 125};
     op->content.amount = amounts[below(workload, OMS_COUNT_OF(amounts))];
-    op->content.payment_id = below(workload, 8); /* few, so that transactions repeat; 0: cash */
+    if (state->final > state->paid && chance(workload, 40))
+        op->content.amount = state->final - state->paid; /* the rest */
+    op->content.payment_id = below(workload, 8);         /* few, so that transactions repeat; 0: cash */
     op->content.status = chance(workload, 70) ? ORDER_PAYMENT_CAPTURED : ORDER_PAYMENT_AUTHORIZED;
 }
 
 static void draw_refund(struct sim_workload *workload, const struct model_state *state, struct sim_op *op)
 {
     if (state->refund_count && chance(workload, 50)) {
-        op->content.part = 1 + below(workload, state->refund_count + 1);
+        op->content.part = draw_part(workload, state->refund_count);
         op->content.status = chance(workload, 70) ? ORDER_REFUND_SUCCEEDED : ORDER_REFUND_FAILED;
     } else {
         if (state->return_count && chance(workload, 70))
-            op->content.of = 1 + below(workload, state->return_count + 1);
+            op->content.of = draw_part(workload, state->return_count);
         if (!op->content.of || chance(workload, 40))
             op->content.amount = 1 + (int64_t)below(workload, 1000);
         op->content.status = chance(workload, 70) ? ORDER_REFUND_PENDING : ORDER_REFUND_SUCCEEDED;
@@ -228,7 +236,7 @@ static void draw_scan(struct sim_workload *workload, const struct model_state *s
         ORDER_SHIPMENT_RETURNED_TO_SENDER};
     if (chance(workload, 95))
         op->person = SIM_CARRIER;
-    op->content.part = 1 + below(workload, state->shipment_count + 1);
+    op->content.part = draw_part(workload, state->shipment_count);
     op->content.status = said[below(workload, OMS_COUNT_OF(said))];
     op->content.at = chance(workload, 60) ? 0 : now_ms - (int64_t)below(workload, 2000);
 }
@@ -241,7 +249,7 @@ static void draw_return(struct sim_workload *workload, const struct model_state 
             op->content.quantity = chance(workload, 30) ? -1 : 1 + (int64_t)below(workload, 3);
         return;
     }
-    op->content.part = 1 + below(workload, state->return_count + 1);
+    op->content.part = draw_part(workload, state->return_count);
     if (op->type == ORDER_COMMAND_RECEIVE_RETURN && chance(workload, 40)) {
         op->content.of = draw_line(workload, state);
         op->content.quantity = 1 + (int64_t)below(workload, 2);
@@ -277,7 +285,7 @@ static void draw_content(struct sim_workload *workload, const struct model_state
                                : 1 + below(workload, state->hold_next + 1);
         break;
     case ORDER_COMMAND_RECORD_PAYMENT:
-        draw_payment(workload, op);
+        draw_payment(workload, state, op);
         break;
     case ORDER_COMMAND_PROCESS_REFUND:
         draw_refund(workload, state, op);
@@ -291,10 +299,10 @@ static void draw_content(struct sim_workload *workload, const struct model_state
     case ORDER_COMMAND_DELIVER_SHIPMENT:
     case ORDER_COMMAND_CANCEL_SHIPMENT:
     case ORDER_COMMAND_ADD_SHIPPING_TRACKING_REFERENCE:
-        op->content.part = 1 + below(workload, state->shipment_count + 1);
+        op->content.part = draw_part(workload, state->shipment_count);
         break;
     case ORDER_COMMAND_FAIL_SHIPMENT:
-        op->content.part = 1 + below(workload, state->shipment_count + 1);
+        op->content.part = draw_part(workload, state->shipment_count);
         op->content.status = chance(workload, 50) ? ORDER_SHIPMENT_FAILED : ORDER_SHIPMENT_RETURNED_TO_SENDER;
         break;
     case ORDER_COMMAND_TRACK_SHIPMENT:
@@ -338,7 +346,8 @@ static order_command_set usual(enum order_stage stage)
                                   C(TRACK_SHIPMENT) | C(ESCALATE_REVIEWER) | C(REVIEW_ORDER) |
                                   C(COMPLETE_ACTIVITY) | C(MARK_AS_SHIPPED),
         [ORDER_STAGE_SHIPPED] = C(TRACK_SHIPMENT) | C(DELIVER_SHIPMENT) | C(MARK_AS_COMPLETED) |
-                                C(REQUEST_RETURN) | C(APPROVE_RETURN) | C(RECEIVE_RETURN) | C(PROCESS_REFUND),
+                                C(REQUEST_RETURN) | C(APPROVE_RETURN) | C(RECEIVE_RETURN) | C(CANCEL_RETURN) |
+                                C(PROCESS_REFUND),
         [ORDER_STAGE_COMPLETED] = C(REQUEST_RETURN) | C(APPROVE_RETURN) | C(REJECT_RETURN) |
                                   C(RECEIVE_RETURN) | C(CANCEL_RETURN) | C(PROCESS_REFUND),
     };
@@ -357,15 +366,15 @@ static enum order_command_type draw_type(struct sim_workload *workload, enum ord
         {ORDER_COMMAND_ADD_NOTE, 12},         {ORDER_COMMAND_ADD_SHIPMENT, 9},
         {ORDER_COMMAND_CONFIRM_SHIPMENT, 4},  {ORDER_COMMAND_DISPATCH_SHIPMENT, 7},
         {ORDER_COMMAND_DELIVER_SHIPMENT, 5},  {ORDER_COMMAND_CANCEL_SHIPMENT, 3},
-        {ORDER_COMMAND_FAIL_SHIPMENT, 3},     {ORDER_COMMAND_TRACK_SHIPMENT, 8},
+        {ORDER_COMMAND_FAIL_SHIPMENT, 3},     {ORDER_COMMAND_TRACK_SHIPMENT, 6},
         {ORDER_COMMAND_MARK_AS_SHIPPED, 4},   {ORDER_COMMAND_ADD_SHIPPING_TRACKING_REFERENCE, 3},
         {ORDER_COMMAND_MARK_AS_COMPLETED, 4}, {ORDER_COMMAND_PLACE_ORDER, 4},
         {ORDER_COMMAND_CONFIRM_ORDER, 4},     {ORDER_COMMAND_CANCEL_ORDER, 2},
         {ORDER_COMMAND_ADD_LINE_ITEM, 3},     {ORDER_COMMAND_REMOVE_LINE_ITEM, 2},
         {ORDER_COMMAND_CHANGE_QUANTITY, 3},   {ORDER_COMMAND_CHANGE_DESTINATION, 3},
-        {ORDER_COMMAND_CANCEL_LINE_ITEMS, 3}, {ORDER_COMMAND_REQUEST_RETURN, 5},
-        {ORDER_COMMAND_APPROVE_RETURN, 4},    {ORDER_COMMAND_REJECT_RETURN, 2},
-        {ORDER_COMMAND_RECEIVE_RETURN, 5},    {ORDER_COMMAND_CANCEL_RETURN, 2},
+        {ORDER_COMMAND_CANCEL_LINE_ITEMS, 3}, {ORDER_COMMAND_REQUEST_RETURN, 9},
+        {ORDER_COMMAND_APPROVE_RETURN, 8},    {ORDER_COMMAND_REJECT_RETURN, 3},
+        {ORDER_COMMAND_RECEIVE_RETURN, 9},    {ORDER_COMMAND_CANCEL_RETURN, 3},
         {ORDER_COMMAND_ESCALATE_REVIEWER, 4}, {ORDER_COMMAND_REVIEW_ORDER, 5},
         {ORDER_COMMAND_COMPLETE_ACTIVITY, 5}, {ORDER_COMMAND_SKIP_ACTIVITY, 2},
     };
@@ -373,7 +382,7 @@ static enum order_command_type draw_type(struct sim_workload *workload, enum ord
     unsigned total = 0;
     for (size_t i = 0; i < OMS_COUNT_OF(table); i++) {
         bool often = (usual(stage) & ORDER_COMMAND_BIT(table[i].type)) != 0;
-        weights[i] = table[i].weight * (often ? 3 : 1);
+        weights[i] = table[i].weight * (often ? 8 : 1);
         total += weights[i];
     }
     uint64_t ticket = below(workload, total);
@@ -417,8 +426,11 @@ static void keep(struct sim_workload *workload, const struct sim_op *op)
 static void draw_who(struct sim_workload *workload, struct sim_op *op)
 {
     op->tenant = (unsigned)below(workload, SIM_TENANTS);
-    uint64_t a = below(workload, SIM_SLOTS), b = below(workload, SIM_SLOTS);
-    op->slot = (unsigned)(a < b ? a : b); /* the first ones are hot */
+    op->slot = SIM_SLOTS - 1;
+    for (unsigned i = 0; i < 3; i++) { /* the first ones are hot: some orders must come to their end */
+        unsigned slot = (unsigned)below(workload, SIM_SLOTS);
+        op->slot = slot < op->slot ? slot : op->slot;
+    }
     op->person = chance(workload, 60) ? (unsigned)below(workload, 2) : (unsigned)below(workload, SIM_PEOPLE);
 }
 

@@ -368,6 +368,8 @@ static void live(struct world *world)
         phase_with_faults(world);
     if (!world_failed(world))
         phase_without_faults(world);
+    if (!world_failed(world))
+        lists_check(world);
     if (!world_failed(world)) {
         stop_cleanly(world);
         uint64_t replayed = world->counts.recovered_units;

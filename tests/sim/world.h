@@ -6,7 +6,8 @@
  * crash (what was not synced is lost), after a failed write (outcome unknown, then a crash) or cleanly; the
  * store is then verified as it lies, the log is held against the model, and the next life recovers. Faults
  * end before the last phase, in which everything must come home, every command must find its answer, every
- * due hold must expire, and a clean stop must leave nothing to replay.
+ * due hold must expire, every list, count and feed must be the model's, and a clean stop must leave nothing
+ * to replay.
  */
 #ifndef SIM_WORLD_H
 #define SIM_WORLD_H
@@ -26,7 +27,7 @@ struct sim_options {
 struct sim_counts {
     uint64_t operations, done, unknown, busy, no_space, fault, undelivered, dropped;
     uint64_t crashes, failures, clean_restarts, recovered_units;
-    uint64_t tenant_changes, store_reads, copies, loads_pool;
+    uint64_t tenant_changes, store_reads, copies, loads_pool, listed, feed_events;
 };
 
 struct sim_result {

@@ -100,4 +100,9 @@ void check_log(struct world *world);
 /* After recovery: the derived families are the whole log's, and equal the model. */
 void check_recovered(struct world *world);
 
+/* ---- lists.c ---- */
+
+/* When nothing is in flight: lists, counts and feeds are what the model says. */
+void lists_check(struct world *world);
+
 #endif
