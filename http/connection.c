@@ -8,6 +8,8 @@
 #define ARENA_CHUNK_BYTES  (16u << 10)
 #define OUT_KEPT_BYTES_MAX (256u << 10) /* a recycled response buffer keeps at most this */
 #define SLOTS_KEPT_MAX     2048
+/* A stream that its client leaves sooner than this was no use to anybody: it counts as a reset. */
+#define STREAM_LIFE_MIN_NS 1000000000u
 
 _Static_assert(offsetof(struct http_slot, exchange) == 0, "http_slot_of");
 
@@ -35,14 +37,20 @@ void http_slots_fini(struct http_slots *slots)
     }
 }
 
+/* No memory is taken before it is used. */
+static void slot_prepare(struct http_slot *slot)
+{
+    oms_arena_init(&slot->exchange.arena, ARENA_CHUNK_BYTES, OMS_REQUEST_ARENA_BYTES_MAX);
+    oms_buf_init(&slot->exchange.out, OMS_RESPONSE_BYTES_MAX);
+}
+
 static struct http_slot *slot_create(struct http_slots *slots)
 {
     struct http_slot *slot = oms_calloc(1, sizeof(*slot));
     slot->home = slots;
     slot->exchange.ops = slots->ops;
     slot->exchange.shard = slots->shard;
-    oms_arena_init(&slot->exchange.arena, ARENA_CHUNK_BYTES, OMS_REQUEST_ARENA_BYTES_MAX);
-    oms_buf_init(&slot->exchange.out, OMS_RESPONSE_BYTES_MAX);
+    slot_prepare(slot);
     return slot;
 }
 
@@ -97,31 +105,32 @@ static void slot_recycle(struct http_slot *slot)
     slots->free_count++;
 }
 
-static void unsent_push(struct http_connection *connection, struct http_slot *slot)
+static void list_push(struct http_slot_list *list, struct http_slot *slot)
 {
-    slot->prev = connection->unsent_last;
+    slot->prev = list->last;
     slot->next = NULL;
-    if (connection->unsent_last)
-        connection->unsent_last->next = slot;
+    if (list->last)
+        list->last->next = slot;
     else
-        connection->unsent_first = slot;
-    connection->unsent_last = slot;
+        list->first = slot;
+    list->last = slot;
 }
 
-static void unsent_remove(struct http_connection *connection, struct http_slot *slot)
+static void list_remove(struct http_slot_list *list, struct http_slot *slot)
 {
     if (slot->prev)
         slot->prev->next = slot->next;
     else
-        connection->unsent_first = slot->next;
+        list->first = slot->next;
     if (slot->next)
         slot->next->prev = slot->prev;
     else
-        connection->unsent_last = slot->prev;
+        list->last = slot->prev;
     slot->prev = slot->next = NULL;
 }
 
-bool http_slot_answered(struct http_slot *slot, uint64_t now_ns)
+/* The handler has nothing to answer any more; false: nobody waits for it either. */
+static bool leave_flight(struct http_slot *slot, uint64_t now_ns)
 {
     OMS_ASSERT(!slot->answered_ns && slot->home->in_flight > 0);
     slot->home->in_flight--;
@@ -131,19 +140,98 @@ bool http_slot_answered(struct http_slot *slot, uint64_t now_ns)
         return false;
     }
     slot->connection->sample.in_flight--;
-    unsent_push(slot->connection, slot);
     return true;
 }
 
-bool http_slot_disposed(struct http_slot *slot)
+bool http_slot_answered(struct http_slot *slot, uint64_t now_ns)
+{
+    if (!leave_flight(slot, now_ns))
+        return false;
+    list_push(&slot->connection->unsent, slot);
+    return true;
+}
+
+/* ---- streams ---- */
+
+bool http_slot_streams(struct http_slot *slot, const struct http_stream_events *events, void *context,
+                       uint64_t now_ns)
+{
+    if (!leave_flight(slot, now_ns))
+        return false;
+    slot->events = events;
+    slot->events_context = context;
+    slot->connection->streams++;
+    slot->home->streams++;
+    return true;
+}
+
+void http_slot_slim(struct http_slot *slot)
+{
+    struct http_exchange *exchange = &slot->exchange;
+    OMS_ASSERT(slot->answered_ns);
+    oms_arena_fini(&exchange->arena);
+    oms_buf_fini(&exchange->out);
+    slot_prepare(slot);
+    exchange->path = exchange->query = exchange->body = exchange->authority = OMS_STR_NONE;
+    exchange->cors_count = 0;
+    if (exchange->method == HTTP_OTHER)
+        exchange->method_text = OMS_STR_NONE;
+}
+
+void http_slot_sending(struct http_slot *slot, uint64_t now_ns)
+{
+    http_slot_sent(slot);
+    slot->sending_ns = now_ns ? now_ns : 1;
+    list_push(&slot->connection->sending, slot);
+}
+
+void http_slot_sent(struct http_slot *slot)
+{
+    if (!slot->sending_ns)
+        return;
+    slot->sending_ns = 0;
+    list_remove(&slot->connection->sending, slot);
+}
+
+void http_slot_silence(struct http_slot *slot)
+{
+    slot->events = NULL;
+    slot->events_context = NULL;
+}
+
+static void stream_disposed(struct http_slot *slot, uint64_t now_ns)
+{
+    struct http_connection *connection = slot->connection;
+    const struct http_stream_events *events = slot->events;
+    void *context = slot->events_context;
+    OMS_ASSERT(connection->streams > 0 && slot->home->streams > 0);
+    http_slot_sent(slot);
+    connection->streams--;
+    slot->home->streams--;
+    slot->connection = NULL;
+    if (events && now_ns - slot->exchange.started_ns < STREAM_LIFE_MIN_NS)
+        connection->sample.abandoned++;
+    http_slot_silence(slot);
+    slot->stream = NULL;
+    slot->exchange.gone = true;
+    if (events)
+        events->gone(&slot->exchange, context);
+    slot_recycle(slot);
+}
+
+bool http_slot_disposed(struct http_slot *slot, uint64_t now_ns)
 {
     struct http_connection *connection = slot->connection;
     OMS_ASSERT(slot->request && connection && connection->slots > 0);
     slot->request = NULL;
-    slot->connection = NULL;
     connection->slots--;
+    if (slot->stream) {
+        stream_disposed(slot, now_ns);
+        return false;
+    }
+    slot->connection = NULL;
     if (slot->answered_ns) {
-        unsent_remove(connection, slot);
+        list_remove(&connection->unsent, slot);
         slot_recycle(slot);
         return false;
     }
@@ -168,7 +256,7 @@ struct http_connection *http_connection_create(struct http_connections *connecti
 
 void http_connection_destroy(struct http_connections *connections, struct http_connection *connection)
 {
-    OMS_ASSERT(connection->slots == 0 && !connection->unsent_first && connections->count > 0);
+    OMS_ASSERT(connection->slots == 0 && !connection->unsent.first && connections->count > 0);
     if (connection->prev)
         connection->prev->next = connection->next;
     else
@@ -179,25 +267,50 @@ void http_connection_destroy(struct http_connections *connections, struct http_c
     oms_free(connection);
 }
 
+/* For how long nothing of what waits for the kernel has gone. */
+static uint64_t stuck_ns(struct http_connection *c, uint64_t now_ns)
+{
+    if (c->unwritten_bytes == 0 || c->unwritten_bytes != c->unwritten_before)
+        c->stuck_since_ns = now_ns;
+    c->unwritten_before = c->unwritten_bytes;
+    return now_ns - c->stuck_since_ns;
+}
+
+static uint64_t age_ns(const struct http_slot *slot, uint64_t since_ns, uint64_t now_ns)
+{
+    return slot && now_ns > since_ns ? now_ns - since_ns : 0;
+}
+
+/* One stalled stream of many costs that stream only. */
+static void cut_streams(struct http_connection *c, uint64_t now_ns, uint64_t timeout_ns,
+                        const struct http_sentence *sentence)
+{
+    struct http_slot *slot;
+    while ((slot = c->sending.first) && age_ns(slot, slot->sending_ns, now_ns) > timeout_ns) {
+        http_slot_sent(slot);
+        sentence->cut(slot);
+    }
+}
+
 uint64_t http_connections_judge(struct http_connections *connections, const struct http_guard_limits *limits,
-                                uint64_t now_ns,
-                                void (*end)(struct http_connection *connection,
-                                            enum http_guard_verdict verdict),
+                                uint64_t now_ns, const struct http_sentence *sentence,
                                 struct http_connection **worst)
 {
     uint64_t buffered = 0;
     *worst = NULL;
     for (struct http_connection *c = connections->first; c; c = c->next) {
-        const struct http_slot *oldest = c->unsent_first;
-        bool waits = oldest && now_ns > oldest->answered_ns;
+        const struct http_slot *oldest = c->unsent.first;
         if (c->ended)
             continue;
-        c->sample.oldest_unsent_ms = waits ? (int64_t)((now_ns - oldest->answered_ns) / 1000000) : 0;
+        uint64_t unsent_ns = age_ns(oldest, oldest ? oldest->answered_ns : 0, now_ns);
+        uint64_t unmoved_ns = stuck_ns(c, now_ns);
+        c->sample.oldest_unsent_ms = (int64_t)((unsent_ns > unmoved_ns ? unsent_ns : unmoved_ns) / 1000000);
         enum http_guard_verdict verdict = http_guard_judge(&c->guard, &c->sample, limits);
         if (verdict != HTTP_GUARD_FINE) {
-            end(c, verdict);
+            sentence->end(c, verdict);
             continue;
         }
+        cut_streams(c, now_ns, (uint64_t)limits->response_timeout_ms * 1000000, sentence);
         buffered += c->guard.buffered;
         if (c->guard.buffered && (!*worst || c->guard.buffered > (*worst)->guard.buffered))
             *worst = c;

@@ -5,6 +5,11 @@
  * An exchange lives in a slot. A slot has two owners at first, the handler that will answer and the request
  * that the library may dispose of at any moment; when both are done with it, it goes back to the shard's free
  * list. An answer that is not written out yet hangs in its connection's list, oldest first.
+ *
+ * A handler that streams keeps its exchange beyond the answer's begin, until it ends the stream or the
+ * request is gone, whichever comes first. Such a slot has given its memory back but for the structure itself,
+ * is not in flight any more, and hangs in its connection's second list while something of it is on its way:
+ * an idle stream may live for days, one whose client does not read may not.
  */
 #ifndef HTTP_CONNECTION_H
 #define HTTP_CONNECTION_H
@@ -14,15 +19,28 @@
 
 #define HTTP_PEER_SIZE 64
 
+struct http_slot;
+
+struct http_slot_list {
+    struct http_slot *first, *last;
+};
+
 struct http_connection {
     struct http_connection *prev, *next;
-    struct http_slot *unsent_first, *unsent_last; /* answered, not yet written out; oldest first */
-    void *owner;                                  /* the carrier's: its shard */
-    void *socket;                                 /* the carrier's */
-    void *stream;                                 /* the carrier's: what lies below the socket */
+    struct http_slot_list unsent;     /* answered, not yet written out; oldest first */
+    struct http_slot_list sending;    /* streams with something on its way; oldest first */
+    void *owner;                      /* the carrier's: its shard */
+    void *socket;                     /* the carrier's */
+    void *stream;                     /* the carrier's: what lies below the socket */
+    struct http_slot *stream_slot;    /* the carrier's: HTTP/1's one stream */
+    struct http_websocket *websocket; /* the carrier's: what the connection was upgraded to */
     struct http_guard guard;
     struct http_guard_sample sample;
-    unsigned slots; /* exchanges that have a request of this connection */
+    uint64_t unwritten_bytes; /* set by the carrier before a judgement: waits for the kernel to take it */
+    uint64_t unwritten_before;
+    uint64_t stuck_since_ns; /* it has waited unchanged since then */
+    unsigned slots;          /* exchanges that have a request of this connection */
+    unsigned streams;        /* of them: that stream */
     unsigned ids_sampled;
     bool is_http2;
     bool ended; /* shut down by us */
@@ -41,8 +59,12 @@ struct http_slot {
     struct http_slots *home;
     struct http_connection *connection; /* NULL when the request is gone */
     void *request;                      /* the carrier's; NULL when it is gone */
-    struct http_slot *prev, *next;      /* of the connection's unsent answers; `next` also of the free list */
-    uint64_t answered_ns;               /* 0: not yet */
+    struct http_slot *prev, *next;      /* of one of the connection's lists; `next` also of the free list */
+    uint64_t answered_ns;               /* 0: not yet; for a stream: begun */
+    uint64_t sending_ns;                /* a stream: when what is on its way was handed over; 0: nothing is */
+    const struct http_stream_events *events; /* a stream that its handler has not ended; else NULL */
+    void *events_context;
+    void *stream; /* the carrier's part of a stream; NULL: an ordinary answer */
     char peer[HTTP_PEER_SIZE];
 };
 
@@ -53,6 +75,7 @@ struct http_slots {
     struct http_slot *free;
     unsigned free_count;
     unsigned in_flight; /* taken and not answered */
+    unsigned streams;   /* begun, and their request is there */
 };
 
 void http_slots_init(struct http_slots *slots, struct rt_shard *shard, const struct http_exchange_ops *ops);
@@ -64,8 +87,22 @@ struct http_slot *http_slot_take(struct http_slots *slots, struct http_connectio
 /* The handler has answered. False when the request is gone: the slot is recycled then, there is nobody to
  * send to. */
 bool http_slot_answered(struct http_slot *slot, uint64_t now_ns);
-/* The request is gone. True when it had not been answered. */
-bool http_slot_disposed(struct http_slot *slot);
+/*
+ * The request is gone. True when it had not been answered. A stream that its handler has not ended is told
+ * `gone`.
+ */
+bool http_slot_disposed(struct http_slot *slot, uint64_t now_ns);
+
+/* The handler begins a stream, whose `stream` the carrier sets. False as http_slot_answered. */
+bool http_slot_streams(struct http_slot *slot, const struct http_stream_events *events, void *context,
+                       uint64_t now_ns);
+/* The stream's memory is given back: its head is out, or on its way in somebody else's buffer. */
+void http_slot_slim(struct http_slot *slot);
+/* Something of the stream is on its way (again), or nothing is any more. Both may be said twice. */
+void http_slot_sending(struct http_slot *slot, uint64_t now_ns);
+void http_slot_sent(struct http_slot *slot);
+/* Nobody is to be told anything about the stream any more: the handler has ended it. */
+void http_slot_silence(struct http_slot *slot);
 
 static inline struct http_slot *http_slot_of(struct http_exchange *exchange)
 {
@@ -77,15 +114,20 @@ struct http_connection *http_connection_create(struct http_connections *connecti
 /* Its requests are gone. */
 void http_connection_destroy(struct http_connections *connections, struct http_connection *connection);
 
+/* What a judgement does to those who must go. Neither may destroy a connection, but later. */
+struct http_sentence {
+    void (*end)(struct http_connection *connection, enum http_guard_verdict verdict);
+    /* A stream whose client has not taken what is on its way; the slot is in no list any more. */
+    void (*cut)(struct http_slot *slot);
+};
+
 /*
  * Judges every connection that is not ended by its sample, which the carrier has filled but for
- * `oldest_unsent_ms`, and calls `end` for those that must go. Gives the sum of what is buffered and the
- * connection that buffers most, NULL when none does.
+ * `oldest_unsent_ms`. Gives the sum of what is buffered and the connection that buffers most, NULL when none
+ * does.
  */
 uint64_t http_connections_judge(struct http_connections *connections, const struct http_guard_limits *limits,
-                                uint64_t now_ns,
-                                void (*end)(struct http_connection *connection,
-                                            enum http_guard_verdict verdict),
+                                uint64_t now_ns, const struct http_sentence *sentence,
                                 struct http_connection **worst);
 
 #endif

@@ -160,15 +160,23 @@ bool http_stream_is_ready(const struct http_exchange *exchange)
     return exchange->ops->stream_is_ready(exchange);
 }
 
+static void check_chunks(const struct http_chunk *chunks, size_t count)
+{
+    OMS_ASSERT(count <= HTTP_STREAM_CHUNKS_MAX);
+    for (size_t i = 0; i < count; i++)
+        OMS_ASSERT(chunks[i].text.len > 0);
+}
+
 void http_stream_send(struct http_exchange *exchange, const struct http_chunk *chunks, size_t count)
 {
-    OMS_ASSERT(count >= 1 && count <= HTTP_STREAM_CHUNKS_MAX && http_stream_is_ready(exchange));
+    check_chunks(chunks, count);
+    OMS_ASSERT(count >= 1 && http_stream_is_ready(exchange));
     exchange->ops->stream_send(exchange, chunks, count);
 }
 
 void http_stream_end(struct http_exchange *exchange, const struct http_chunk *chunks, size_t count)
 {
-    OMS_ASSERT(count <= HTTP_STREAM_CHUNKS_MAX);
+    check_chunks(chunks, count);
     exchange->ops->stream_end(exchange, chunks, count);
 }
 

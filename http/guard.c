@@ -46,9 +46,11 @@ static bool too_many_resets(struct http_guard *guard, const struct http_guard_sa
 static bool too_much_noise(struct http_guard *guard, const struct http_guard_sample *sample)
 {
     uint64_t received = minus(sample->received_bytes, guard->last_received);
+    uint64_t allowed = HTTP_GUARD_NOISE_BYTES + minus(sample->sent_bytes, guard->last_sent) / 4;
     bool strike = sample->receiving == 0 && sample->in_flight == 0 &&
-                  sample->requests == guard->last_requests && received > HTTP_GUARD_NOISE_BYTES;
+                  sample->requests == guard->last_requests && received > allowed;
     guard->last_received = sample->received_bytes;
+    guard->last_sent = sample->sent_bytes;
     guard->last_requests = sample->requests;
     if (strike)
         guard->noise_strikes++;

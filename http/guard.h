@@ -20,7 +20,7 @@
 #define HTTP_GUARD_RESETS_BURST 1000
 #define HTTP_GUARD_RESETS_PER_S 100
 /* Bytes in one interval that are no part of any request, and how many such intervals in a row are too many.
- */
+ * A reader of streams answers what it reads with WINDOW_UPDATE frames, some with two for every DATA frame. */
 #define HTTP_GUARD_NOISE_BYTES   (64u << 10)
 #define HTTP_GUARD_NOISE_STRIKES 8
 
@@ -33,6 +33,7 @@ struct http_guard_limits {
 /* Cumulative numbers since the connection was made, and what is unfinished now. */
 struct http_guard_sample {
     uint64_t received_bytes;     /* by the socket, TLS and framing included */
+    uint64_t sent_bytes;         /* to the socket, without TLS */
     uint64_t request_bytes;      /* of requests that reached a handler: headers and body */
     uint64_t requests;           /* that reached a handler or an error of the library's own */
     uint64_t abandoned;          /* of them: reset by the client before they were answered */
@@ -41,14 +42,15 @@ struct http_guard_sample {
     unsigned in_flight;          /* reached a handler, not yet answered */
     uint64_t buffered_bytes;     /* known exactly (HTTP/1), else 0 */
     int64_t oldest_receiving_ms; /* age of the oldest of `receiving`; 0 without one */
-    int64_t oldest_unsent_ms;    /* age of the oldest answer that is still in the buffer; 0 without one */
+    int64_t oldest_unsent_ms; /* age of the oldest answer that is still in the buffer; 0 without one; or for
+                                 how long the kernel has taken nothing of what waits for it */
 };
 
 /* The memory of one connection's past; all zero at first. */
 struct http_guard {
     uint64_t baseline_received; /* when nothing was buffered for the last time */
     uint64_t baseline_requests; /* request_bytes then */
-    uint64_t last_received, last_requests, last_lost;
+    uint64_t last_received, last_sent, last_requests, last_lost;
     int64_t resets_in_bucket; /* grows with resets, drains with time */
     unsigned noise_strikes;
     uint64_t buffered; /* the last estimate, for the sum over all connections */

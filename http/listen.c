@@ -149,12 +149,15 @@ enum oms_status http_listen_open(struct http_listen_address *address, unsigned c
     return status;
 }
 
-uint64_t http_socket_received(int fd)
+uint64_t http_socket_received(int fd, bool *left)
 {
     struct tcp_info info;
     socklen_t len = sizeof(info);
     memset(&info, 0, sizeof(info));
+    *left = false;
     if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) != 0)
         return 0;
+    enum { CLOSED = 7, CLOSE_WAIT = 8 }; /* <netinet/tcp.h> has them, but not beside <linux/tcp.h> */
+    *left = info.tcpi_state == CLOSE_WAIT || info.tcpi_state == CLOSED;
     return info.tcpi_bytes_received;
 }

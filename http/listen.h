@@ -34,7 +34,10 @@ OMS_MUST_USE enum oms_status http_listen_open(struct http_listen_address *addres
                                               struct oms_error *error);
 /* "127.0.0.1:43210" of a socket address; `out` holds at least 64 bytes. Returns the length. */
 size_t http_listen_format(const struct sockaddr *address, socklen_t len, char *out, size_t size);
-/* Bytes that a TCP connection has received since it was made; 0 when the kernel does not say. */
-uint64_t http_socket_received(int fd);
+/*
+ * Bytes that a TCP connection has received since it was made; 0 when the kernel does not say. `left`: the
+ * other side has closed or reset it, whether or not everything that it sent was read.
+ */
+uint64_t http_socket_received(int fd, bool *left);
 
 #endif

@@ -42,6 +42,10 @@ void http_server_numbers_register(struct http_server_numbers *ids, struct http_m
     ids->connections = http_metrics_gauge(m, "liteoms_http_connections", "Open connections.", NULL);
     ids->in_flight =
         http_metrics_gauge(m, "liteoms_http_requests_in_flight", "Requests not yet answered.", NULL);
+    ids->streams = http_metrics_gauge(m, "liteoms_http_streams", "Open streaming responses.", NULL);
+    ids->streams_cut =
+        http_metrics_counter(m, "liteoms_http_streams_cut_total",
+                             "Streaming responses whose client read nothing for too long.", NULL);
     ids->buffered = http_metrics_gauge(m, "liteoms_http_buffered_bytes", "Unfinished request bodies.", NULL);
     ids->accepted = http_metrics_counter(m, "liteoms_http_connections_total", "Connections accepted.", NULL);
     ids->refused = http_metrics_counter(m, "liteoms_http_connections_refused_total",

@@ -56,6 +56,8 @@ void http_h2o_end_connection(struct http_connection *connection)
     int fd = h2o_socket_get_fd(http_h2o_socket_of(connection));
     if (fd >= 0)
         shutdown(fd, SHUT_RDWR);
+    if (connection->stream_slot)
+        http_h2o_stream_wake(connection->stream_slot);
 }
 
 /* ---- sampling ---- */
@@ -95,14 +97,20 @@ static void begin_sample(struct http_connection *connection)
 static void finish_sample(struct http_connection *connection)
 {
     struct http_guard_sample *sample = &connection->sample;
-    int fd = h2o_socket_get_fd(http_h2o_socket_of(connection));
-    uint64_t received = fd >= 0 ? http_socket_received(fd) : 0;
+    h2o_socket_t *sock = http_h2o_socket_of(connection);
+    int fd = h2o_socket_get_fd(sock);
+    bool left = false;
+    uint64_t received = fd >= 0 ? http_socket_received(fd, &left) : 0;
     if (received > sample->received_bytes) {
         http_metrics_add(http_h2o_shard_of(connection)->row,
                          http_h2o_shard_of(connection)->server->ids.received_bytes,
                          received - sample->received_bytes);
         sample->received_bytes = received;
     }
+    sample->sent_bytes = sock->bytes_written;
+    connection->unwritten_bytes = uv_stream_get_write_queue_size(connection->stream);
+    if (left && connection->stream_slot)
+        http_h2o_end_connection(connection); /* h2o reads no connection that it answers */
 }
 
 static void punish(struct http_connection *connection, enum http_guard_verdict verdict)
@@ -114,6 +122,22 @@ static void punish(struct http_connection *connection, enum http_guard_verdict v
             OMS_LOG_U64("requests", connection->sample.requests),
             OMS_LOG_U64("received_bytes", connection->sample.received_bytes));
     http_h2o_end_connection(connection);
+}
+
+/* One stream of HTTP/2, or the connection of an HTTP/1 one: its client has read nothing for too long. */
+static void cut_stream(struct http_slot *slot)
+{
+    struct http_connection *connection = slot->connection;
+    struct http_h2o_shard *shard = http_h2o_shard_of(connection);
+    const struct http_stream_events *events = slot->events;
+    void *context = slot->events_context;
+    http_metrics_add(shard->row, shard->server->ids.streams_cut, 1);
+    OMS_LOG(OMS_LOG_INFO, "http.stream_cut",
+            OMS_LOG_STR("peer", oms_str_make(connection->peer, connection->peer_len)));
+    http_slot_silence(slot);
+    if (events)
+        events->gone(&slot->exchange, context);
+    http_h2o_stream_cut(slot);
 }
 
 /*
@@ -144,6 +168,7 @@ static void judge_connections(struct http_h2o_shard *shard)
         .request_timeout_ms = server->limits.request_timeout_ms,
         .response_timeout_ms = server->limits.response_timeout_ms,
     };
+    const struct http_sentence sentence = {punish, cut_stream};
     struct timeval now = *h2o_get_timestamp(&shard->h2o, NULL, NULL);
     struct http_connection *worst;
 
@@ -153,8 +178,8 @@ static void judge_connections(struct http_h2o_shard *shard)
     server->h2o.http2.callbacks.foreach_request(&shard->h2o, sample_stream, &now);
     for (struct http_connection *c = shard->connections.first; c; c = c->next)
         finish_sample(c);
-    uint64_t buffered =
-        http_connections_judge(&shard->connections, &limits, rt_mono_ns(server->config.host), punish, &worst);
+    uint64_t buffered = http_connections_judge(&shard->connections, &limits, rt_mono_ns(server->config.host),
+                                               &sentence, &worst);
     uint64_t all =
         atomic_fetch_add(&server->buffered_all, buffered - shard->buffered) + buffered - shard->buffered;
     shard->buffered = buffered;

@@ -1,7 +1,8 @@
 /*
  * What the files of http/h2o/ share. They are the server on libh2o 2.2 (its libuv build), and the only ones
  * that know h2o: server.c makes and ends it and accepts connections, request.c turns requests into exchanges
- * and answers them, connections.c samples, judges and drains connections.
+ * and answers them, stream.c
+ * answers without a known end, connections.c samples, judges and drains connections.
  *
  * Every shard has an h2o context, a listening socket and its own connections on its own loop; the
  * configuration and the TLS context are shared and immutable.
@@ -94,11 +95,34 @@ extern const struct http_exchange_ops http_h2o_exchange_ops;
 /* Lets h2o call us for every request, at its end, and for the errors that it answers by itself. */
 void http_h2o_register_requests(struct http_server *server, h2o_hostconf_t *host);
 
+/* What comes before a body. With `copy` the headers' text may go before the response has gone out. */
+void http_h2o_set_head(struct http_slot *slot, unsigned status, size_t content_length,
+                       const char *content_type, const struct http_header *headers, size_t header_count,
+                       bool copy);
+/* Tells the server's owner that a request has been answered. */
+void http_h2o_observe(struct http_slot *slot, unsigned status, uint64_t now_ns);
+
+/* ---- stream.c: members of http_exchange_ops, and ---- */
+
+bool http_h2o_stream_begin(struct http_exchange *exchange, unsigned status, const char *content_type,
+                           const struct http_header *headers, size_t header_count,
+                           const struct http_stream_events *events, void *context);
+bool http_h2o_stream_is_ready(const struct http_exchange *exchange);
+void http_h2o_stream_send(struct http_exchange *exchange, const struct http_chunk *chunks, size_t count);
+void http_h2o_stream_end(struct http_exchange *exchange, const struct http_chunk *chunks, size_t count);
+void http_h2o_stream_abort(struct http_exchange *exchange);
+/* The request goes: gives back what the stream holds. Its handler is told by http_slot_disposed. */
+void http_h2o_stream_disposed(struct http_slot *slot);
+/* Ends the stream whatever is in flight, and tells nobody. It may be disposed when this returns. */
+void http_h2o_stream_cut(struct http_slot *slot);
+/* HTTP/1: the connection was shut down; h2o, which does not read it now, is to notice. */
+void http_h2o_stream_wake(struct http_slot *slot);
+
 /* ---- connections.c ---- */
 
 /* Counts a request for the guard. */
 void http_h2o_count_request(struct http_connection *connection, h2o_req_t *req);
-/* Ends it by shutdown(2): h2o sees the end of the stream and closes. Idempotent. */
+/* Ends it by shutdown(2): h2o sees the end of the stream and closes, but not yet. Idempotent. */
 void http_h2o_end_connection(struct http_connection *connection);
 /* Whoever makes a connection starts the timer that looks after it. */
 void http_h2o_start_timer(struct http_h2o_shard *shard);

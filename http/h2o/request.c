@@ -37,8 +37,13 @@ static void on_request_disposed(h2o_logger_t *logger, h2o_req_t *req)
     struct http_h2o_shard *shard = http_h2o_shard_of_request(req);
     struct http_slot *slot = *slot_in(req);
     OMS_ASSERT(slot && slot->request == req);
-    if (http_slot_disposed(slot))
+    bool streamed = slot->stream;
+    if (streamed)
+        http_h2o_stream_disposed(slot);
+    if (http_slot_disposed(slot, rt_mono_ns(shard->server->config.host)))
         http_metrics_add(shard->row, shard->server->ids.abandoned, 1);
+    if (streamed)
+        http_metrics_set(shard->row, shard->server->ids.streams, shard->slots.streams);
 }
 
 /* ---- the exchange's operations ---- */
@@ -78,7 +83,34 @@ static void add_header(h2o_req_t *req, const struct http_header *header, bool co
     h2o_add_header_by_str(&req->pool, &req->res.headers, name.data, name.len, 1, NULL, value.data, value.len);
 }
 
-static void send_response(struct http_slot *slot, bool last, unsigned status, const char *content_type,
+void http_h2o_set_head(struct http_slot *slot, unsigned status, size_t content_length,
+                       const char *content_type, const struct http_header *headers, size_t header_count,
+                       bool copy)
+{
+    struct http_exchange *exchange = &slot->exchange;
+    h2o_req_t *req = slot->request;
+    req->res.status = (int)status;
+    req->res.reason = http_status_reason(status);
+    req->res.content_length = content_length;
+    if (content_type)
+        h2o_add_header(&req->pool, &req->res.headers, H2O_TOKEN_CONTENT_TYPE, NULL, content_type,
+                       strlen(content_type));
+    for (unsigned i = 0; i < exchange->cors_count; i++)
+        add_header(req, &exchange->cors[i], false); /* static, or in the arena */
+    for (size_t i = 0; i < header_count; i++)
+        add_header(req, &headers[i], copy);
+    if (http_h2o_shard_of_slot(slot)->draining)
+        req->http1_is_persistent = 0;
+}
+
+void http_h2o_observe(struct http_slot *slot, unsigned status, uint64_t now_ns)
+{
+    const struct http_server_config *config = &http_h2o_shard_of_slot(slot)->server->config;
+    if (config->observe)
+        config->observe(&slot->exchange, status, now_ns - slot->exchange.started_ns, config->context);
+}
+
+static void send_response(struct http_slot *slot, unsigned status, const char *content_type,
                           const struct http_header *headers, size_t header_count)
 {
     static h2o_generator_t generator = {NULL, NULL}; /* h2o only reads it: everything is sent at once */
@@ -87,18 +119,8 @@ static void send_response(struct http_slot *slot, bool last, unsigned status, co
     h2o_iovec_t body = {exchange->out.data, exchange->out.len};
     bool bodiless = status == 204 || status == 304;
 
-    req->res.status = (int)status;
-    req->res.reason = http_status_reason(status);
-    req->res.content_length = bodiless ? SIZE_MAX : body.len;
-    if (content_type)
-        h2o_add_header(&req->pool, &req->res.headers, H2O_TOKEN_CONTENT_TYPE, NULL, content_type,
-                       strlen(content_type));
-    for (unsigned i = 0; i < exchange->cors_count; i++)
-        add_header(req, &exchange->cors[i], false); /* static, or in the arena */
-    for (size_t i = 0; i < header_count; i++)
-        add_header(req, &headers[i], true);
-    if (last)
-        req->http1_is_persistent = 0;
+    http_h2o_set_head(slot, status, bodiless ? SIZE_MAX : body.len, content_type, headers, header_count,
+                      true);
     h2o_start_response(req, &generator);
     if (bodiless || exchange->method == HTTP_HEAD || body.len == 0)
         h2o_send(req, NULL, 0, H2O_SEND_STATE_FINAL);
@@ -111,21 +133,24 @@ static void exchange_respond(struct http_exchange *exchange, unsigned status, co
 {
     struct http_slot *slot = http_slot_of(exchange);
     struct http_h2o_shard *shard = http_h2o_shard_of_slot(slot);
-    struct http_server *server = shard->server;
-    uint64_t now_ns = rt_mono_ns(server->config.host);
+    uint64_t now_ns = rt_mono_ns(shard->server->config.host);
     OMS_ASSERT(status >= 200 && status <= 599);
     if (!http_slot_answered(slot, now_ns))
         return;
-    http_metrics_add(shard->row, server->ids.sent_bytes, exchange->out.len);
-    if (server->config.observe)
-        server->config.observe(exchange, status, now_ns - exchange->started_ns, server->config.context);
-    send_response(slot, shard->draining, status, content_type, headers, header_count);
+    http_metrics_add(shard->row, shard->server->ids.sent_bytes, exchange->out.len);
+    http_h2o_observe(slot, status, now_ns);
+    send_response(slot, status, content_type, headers, header_count);
 }
 
 const struct http_exchange_ops http_h2o_exchange_ops = {
     .header = exchange_header,
     .header_count = exchange_header_count,
     .respond = exchange_respond,
+    .stream_begin = http_h2o_stream_begin,
+    .stream_is_ready = http_h2o_stream_is_ready,
+    .stream_send = http_h2o_stream_send,
+    .stream_end = http_h2o_stream_end,
+    .stream_abort = http_h2o_stream_abort,
 };
 
 /* ---- requests ---- */

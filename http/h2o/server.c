@@ -1,6 +1,8 @@
 /* The server's making and end, and the connections that it accepts. */
 #include "http/server_h2o.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <signal.h>
 #include <stdio.h>
 
@@ -28,6 +30,8 @@ const char *__lsan_default_suppressions(void)
 }
 #endif
 
+#define NOT_SENT_BYTES_MAX (128 << 10)
+
 /* ---- accepting ---- */
 
 static void on_connection_closed(void *data)
@@ -43,6 +47,23 @@ static void on_handle_closed(uv_handle_t *handle)
     oms_free(handle);
 }
 
+/*
+ * A reader that does not read gets little kernel memory: what is not on its way yet is bounded (in flight it
+ * is by the reader's own window). A client that vanished without a word is noticed by what it does not
+ * acknowledge.
+ */
+static void set_options(uv_tcp_t *tcp, const struct http_server_limits *limits)
+{
+    int not_sent = NOT_SENT_BYTES_MAX;
+    unsigned user_timeout = 2 * limits->response_timeout_ms;
+    uv_os_fd_t fd;
+    uv_tcp_nodelay(tcp, 1);
+    if (uv_fileno((uv_handle_t *)tcp, &fd) != 0)
+        return;
+    setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &not_sent, sizeof(not_sent));
+    setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &user_timeout, sizeof(user_timeout));
+}
+
 /* Gives an accepted socket to h2o. */
 static void adopt(struct http_h2o_shard *shard, uv_tcp_t *tcp)
 {
@@ -55,7 +76,7 @@ static void adopt(struct http_h2o_shard *shard, uv_tcp_t *tcp)
     if (uv_tcp_getpeername(tcp, (struct sockaddr *)&address, &len) == 0)
         connection->peer_len = http_listen_format((struct sockaddr *)&address, (socklen_t)len,
                                                   connection->peer, sizeof(connection->peer));
-    uv_tcp_nodelay(tcp, 1);
+    set_options(tcp, &server->limits);
     connection->owner = shard;
     connection->socket = sock;
     connection->stream = tcp;

@@ -142,6 +142,27 @@ static void test_noise(void **state)
     }
 }
 
+/* Who reads streams answers every DATA frame with two WINDOW_UPDATE frames, 26 bytes for 109 at least. */
+static void test_readers_of_streams_are_no_noise(void **state)
+{
+    (void)state;
+    struct http_guard guard = {0};
+    struct http_guard_sample sample = {0};
+    for (unsigned i = 0; i < 100; i++) {
+        sample.sent_bytes += 100000 * 109;
+        sample.received_bytes += 100000 * 26;
+        assert_int_equal(judge(&guard, &sample), HTTP_GUARD_FINE);
+    }
+    /* A flood of pings gets as much back as it sends, and is one all the same. */
+    enum http_guard_verdict verdict = HTTP_GUARD_FINE;
+    for (unsigned i = 0; i < HTTP_GUARD_NOISE_STRIKES && verdict == HTTP_GUARD_FINE; i++) {
+        sample.sent_bytes += 2 * HTTP_GUARD_NOISE_BYTES;
+        sample.received_bytes += 2 * HTTP_GUARD_NOISE_BYTES;
+        verdict = judge(&guard, &sample);
+    }
+    assert_int_equal(verdict, HTTP_GUARD_NOISE);
+}
+
 static void test_slow_ones(void **state)
 {
     (void)state;
@@ -170,6 +191,7 @@ int main(void)
         cmocka_unit_test(test_rapid_reset_before_dispatch),
         cmocka_unit_test(test_slow_cancelling_is_fine),
         cmocka_unit_test(test_noise),
+        cmocka_unit_test(test_readers_of_streams_are_no_noise),
         cmocka_unit_test(test_slow_ones),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

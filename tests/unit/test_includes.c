@@ -52,7 +52,6 @@ static const struct library_rule {
     {"h2o.h", "http/h2o/"},
     {"h2o/", "http/h2o/"},
     {"openssl/", NULL},
-    {"wslay/", NULL},
     {"nghttp2/", NULL},
     {"jansson", NULL},
     {"jwt", NULL},
