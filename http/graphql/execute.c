@@ -155,14 +155,21 @@ static const struct gql_plan_object *gql_choose(struct gql_exec *x, const struct
     return NULL;
 }
 
-/* A null where the object's fields depend on a condition. */
-static void gql_object_refused(struct gql_exec *x, const struct gql_lit *variable)
+/*
+ * There is no object to open: no value, a failure, or a null where its fields depend on a condition
+ * (`refused`, else NULL), which is a failure too.
+ */
+static void gql_no_object(struct gql_exec *x, const struct gql_step *step, unsigned level,
+                          const struct gql_lit *refused)
 {
     char text[256];
 
-    snprintf(text, sizeof(text), GQL_MASK_PROBLEM, GQL_NAME(variable->text));
-    gql_exec_error(x, GQL_CODE_INPUT, variable->at, text);
-    x->failed = true;
+    if (refused) {
+        snprintf(text, sizeof(text), GQL_MASK_PROBLEM, GQL_NAME(refused->text));
+        gql_exec_error(x, GQL_CODE_INPUT, refused->at, text);
+        x->failed = true;
+    }
+    gql_put_null(x, x->out->len, gql_level_nullable(step, level));
 }
 
 /* Opens the object `value` (NULL: null) of `step` inside `level` lists. */
@@ -174,10 +181,8 @@ static void gql_open_object(struct gql_exec *x, const struct gql_step *step, uns
 
     if (value && !x->failed && step->choice)
         object = gql_choose(x, step->choice, value);
-    if (GQL_UNLIKELY(value && !x->failed && object->refused))
-        gql_object_refused(x, object->refused);
-    if (GQL_UNLIKELY(!value || x->failed)) {
-        gql_put_null(x, x->out->len, gql_level_nullable(step, level));
+    if (GQL_UNLIKELY(!value || x->failed || object->refused)) {
+        gql_no_object(x, step, level, value && !x->failed ? object->refused : NULL);
         return;
     }
     OMS_ASSERT(x->depth < OMS_GQL_STACK_MAX);
