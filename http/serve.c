@@ -27,6 +27,7 @@
 #include "http/server_h2o.h"
 #include "http/server_stats.h"
 #include "http/store_key.h"
+#include "http/stream/stream.h"
 #include "runtime/base/alloc.h"
 #include "runtime/base/assert.h"
 #include "runtime/base/limits.h"
@@ -205,7 +206,8 @@ static enum oms_status make_api(struct serve *serve, struct oms_error *error)
         .cors = cors_of,
         .cors_context = serve,
     };
-    return api_create(&config, &serve->api, error);
+    enum oms_status status = api_create(&config, &serve->api, error);
+    return status == OMS_OK ? stream_hub_create(serve->api, error) : status;
 }
 
 static enum oms_status make_server(struct serve *serve, struct oms_error *error)
@@ -293,6 +295,7 @@ static enum oms_status run(struct serve *serve, const sigset_t *signals, struct 
         print_demo(serve);
     fflush(stdout);
     wait_for_end(serve, signals);
+    stream_hub_drain(serve->api);
     http_server_drain(serve->server,
                       atomic_load(&serve->failed) ? FATAL_GRACE_MS : serve->config->drain_timeout_ms);
     if (!http_server_wait_drained(serve->server))
@@ -327,8 +330,10 @@ static void fini(struct serve *serve)
         store_close(serve->store);
     if (serve->host)
         serve->host->ops->destroy(serve->host);
-    if (serve->api)
+    if (serve->api) {
+        stream_hub_destroy(serve->api); /* after the connections, which close their readers */
         api_destroy(serve->api);
+    }
     if (serve->system)
         actors_system_destroy(serve->system);
     if (serve->stats)

@@ -36,6 +36,7 @@ struct api_config {
     enum oms_status (*ticket)(void *context, struct rt_shard *shard, const struct http_claims *claims,
                               char *text, int64_t *expires_ms);
     void *stream_context;
+    unsigned stream_replay_hours; /* how far back a stream may begin; 0: to the beginning of the log */
 };
 
 /* Before the host starts; everything in the config outlives the api. */

@@ -20,12 +20,15 @@
 #include "storage/store.h"
 
 struct api_task;
+struct stream_hub;
+struct stream_shard;
 
 struct api {
     struct api_config config;
     struct gql_schema *schema;
     struct api_shard **shards;
     unsigned shard_count;
+    struct stream_hub *streams; /* live streams (http/stream); NULL: there are none */
 };
 
 struct api_shard {
@@ -35,6 +38,7 @@ struct api_shard {
     struct api_task *free_tasks;
     size_t free_count;
     struct http_throttle throttle; /* the tenants' requests per second */
+    struct stream_shard *streams;  /* the shard's part of them */
     struct api_stats stats;
 };
 

@@ -40,13 +40,14 @@ enum stream_end {
     STREAM_END_EXPIRED,   /* TOKEN_EXPIRED: come again with a new token and the cursor */
     STREAM_END_CURSOR,    /* CURSOR_EXPIRED or BAD_USER_INPUT: see `message` */
     STREAM_END_DRAIN,     /* SERVER_STOPPING: reconnect with the cursor */
-    STREAM_END_FAULT,     /* INTERNAL */
+    STREAM_END_FAULT,     /* INTERNAL, or BUSY */
+    STREAM_END_NOT_FOUND, /* NOT_FOUND: there is no such order for this caller; found out only after opening */
 };
 const char *stream_end_code(enum stream_end end);
 
 struct stream_reader_ops {
-    /* There is something to pop (or an end to see): called once until stream_pop has found nothing. Never
-     * from inside a function below. */
+    /* There is something to pop: called once until stream_pop has found nothing. Once more when the stream
+     * has ended. Never from inside a function below; it may close this reader and others. */
     void (*wake)(struct stream_reader *reader);
 };
 
@@ -70,7 +71,8 @@ struct stream_request {
  * Opens a stream. On OMS_OK the reader is attached (events follow by wake). Otherwise `errors` says why, for
  * a response without data: an unknown tenant or order (NOT_FOUND), no permission (FORBIDDEN), a bad or
  * expired cursor (BAD_USER_INPUT, CURSOR_EXPIRED with the first cursor kept), too many streams
- * (LIMIT_EXCEEDED, or BUSY).
+ * (LIMIT_EXCEEDED, or BUSY). What takes another shard or the store to find out (whether the order may be
+ * read, whether the cursor is still kept) ends the stream after it has been opened instead.
  */
 OMS_MUST_USE enum oms_status stream_open(struct api_shard *as, struct stream_reader *reader,
                                          const struct stream_request *request, struct gql_errors *errors);
@@ -87,8 +89,10 @@ void stream_close(struct stream_reader *reader);
 /* ---- life, called by the api ---- */
 OMS_MUST_USE enum oms_status stream_hub_create(struct api *api, struct oms_error *error);
 void stream_hub_destroy(struct api *api);
-/* The shard begins to drain: every stream ends with STREAM_END_DRAIN. */
+/* The shard begins to drain: every stream ends with STREAM_END_DRAIN, and no other is opened. */
 void stream_drain(struct api_shard *as);
+/* The same on all shards, soon. Any thread. */
+void stream_hub_drain(struct api *api);
 
 struct stream_stats {
     uint64_t readers, topics, opened, ended[8]; /* by enum stream_end; [0]: closed by the client */

@@ -1,0 +1,249 @@
+/*
+ * Reading the log for a stream: pages of events in the read pool, executed with the topic's binding as a
+ * query of the event log would be.
+ *
+ * A page is asked for when the one before has been popped, so that a reader who does not read costs a page of
+ * memory and no work. The read starts when everything durable at its asking has been applied; what it has
+ * walked to its end is complete up to that commit.
+ */
+#include "http/api/pages.h"
+#include "http/stream/stream_impl.h"
+#include "runtime/base/alloc.h"
+#include "runtime/base/assert.h"
+
+#define RECORD_BYTES_MAX (OMS_UNIT_BYTES_MAX)
+
+/* ---- how far back ---- */
+
+static enum oms_status time_of(struct store_engine *engine, struct store_view *view, uint16_t partition,
+                               uint64_t commit, struct oms_buf *bytes, struct oms_arena *arena, int64_t *out)
+{
+    struct store_record record;
+    oms_buf_reset(bytes);
+    oms_arena_reset(arena);
+    enum oms_status status = engine->ops->view_log_get(view, partition, commit, bytes);
+    if (status == OMS_OK)
+        status = store_record_decode(partition, commit, oms_buf_str(bytes), arena, &record);
+    if (status == OMS_OK)
+        *out = record.time_ms;
+    return status;
+}
+
+/* The first commit not older than `since_ms` in [low, high]; high + 1 for none. Times rise with the numbers,
+ * but for what was in flight at the same moment. */
+static enum oms_status first_since(struct store_engine *engine, struct store_view *view, uint16_t partition,
+                                   int64_t since_ms, uint64_t low, uint64_t high, uint64_t *out)
+{
+    struct oms_arena arena;
+    struct oms_buf bytes;
+    enum oms_status status = OMS_OK;
+    oms_arena_init(&arena, 4096, 1u << 20);
+    oms_buf_init(&bytes, RECORD_BYTES_MAX);
+    while (low <= high && status == OMS_OK) {
+        uint64_t middle = low + (high - low) / 2;
+        int64_t time_ms = 0;
+        status = time_of(engine, view, partition, middle, &bytes, &arena, &time_ms);
+        if (time_ms < since_ms)
+            low = middle + 1;
+        else
+            high = middle - 1;
+    }
+    oms_buf_fini(&bytes);
+    oms_arena_fini(&arena);
+    *out = low;
+    return status;
+}
+
+/* Whether everything after `from` is younger than what is kept for streams. */
+static enum oms_status ask_kept(struct stream_catchup *catchup, struct store_engine *engine,
+                                struct store_view *view)
+{
+    const struct stream_topic *topic = catchup->topic;
+    int64_t since_ms = catchup->now_ms - topic->ss->hub->replay_ms;
+    uint64_t first;
+    if (catchup->from.commit >= catchup->durable)
+        return OMS_OK;
+    enum oms_status status = first_since(engine, view, topic->partition, since_ms, catchup->from.commit + 1,
+                                         catchup->durable, &first);
+    catchup->expired = status == OMS_OK && first > catchup->from.commit + 1;
+    catchup->first_kept = (struct ids_cursor){first - 1, STREAM_ORDINAL_END};
+    return status;
+}
+
+/* ---- a page ---- */
+
+static struct http_payload *execute(const struct stream_topic *topic, struct api_scene *scene,
+                                    const struct api_event *event, struct oms_buf *value,
+                                    struct oms_buf *text)
+{
+    struct api_stream_item item = {
+        .commit = event->event->commit, .ordinal = event->event->ordinal, .event = event};
+    char cursor[IDS_CURSOR_TEXT_MAX];
+    size_t len = ids_cursor_text((struct ids_cursor){item.commit, item.ordinal}, cursor);
+    oms_buf_reset(text);
+    stream_execute(&topic->binding, &item, scene, scene->arena, value, text);
+    struct http_payload *payload = http_payload_event("next", oms_str_make(cursor, len), oms_buf_str(text));
+    payload->commit = item.commit;
+    payload->ordinal = item.ordinal;
+    payload->events = 1;
+    return payload;
+}
+
+static enum oms_status read_events(struct stream_catchup *catchup, struct api_scene *scene,
+                                   struct order_history_page *page)
+{
+    const struct stream_topic *topic = catchup->topic;
+    const struct stream_spec *spec = topic->spec;
+    struct ids_cursor from = catchup->from;
+    if (spec->field == API_TENANT_EVENTS)
+        return order_history_feed(scene->engine, scene->view, spec->tenant, scene->access,
+                                  topic->binding.filter, from.commit, from.ordinal, catchup->limit,
+                                  scene->arena, page);
+    struct rt_address address;
+    ids_order_address(spec->tenant, spec->order_id, &address);
+    enum oms_status status = order_history_events(scene->engine, scene->view, &address, from.commit,
+                                                  from.ordinal, catchup->limit, scene->arena, page);
+    return status == OMS_NOT_FOUND ? OMS_OK : status;
+}
+
+static enum oms_status read_page(struct stream_catchup *catchup, struct api_scene *scene)
+{
+    struct order_history_page page = {.count = 0};
+    struct api_event_page *value;
+    struct oms_buf json, text;
+    enum oms_status status = read_events(catchup, scene, &page);
+    if (status == OMS_OK)
+        status = api_pages_events(scene, &page, OMS_STR_NONE, &value);
+    if (status != OMS_OK)
+        return status;
+    oms_buf_init(&json, OMS_RESPONSE_BYTES_MAX);
+    oms_buf_init(&text, OMS_RESPONSE_BYTES_MAX + (1u << 20));
+    for (size_t i = 0; i < value->count; i++)
+        catchup->items[catchup->count++] = execute(catchup->topic, scene, &value->events[i], &json, &text);
+    oms_buf_fini(&json);
+    oms_buf_fini(&text);
+    catchup->more = page.has_next;
+    catchup->end = (struct ids_cursor){page.end_commit, page.end_ordinal};
+    struct ids_cursor durable = {catchup->durable, STREAM_ORDINAL_END};
+    if (!page.has_next && stream_cursor_before(catchup->end, durable))
+        catchup->end = durable;
+    return OMS_OK;
+}
+
+/* In the pool. The topic stays while `jobs` counts this read, and what is read of it never changes. */
+static void run(struct store_read *read, struct store_engine *engine, struct store_view *view)
+{
+    struct stream_catchup *catchup = OMS_CONTAINER_OF(read, struct stream_catchup, read);
+    const struct stream_topic *topic = catchup->topic;
+    _Atomic uint64_t rows = 0;
+    struct oms_arena arena;
+    catchup->status = catchup->ask_kept ? ask_kept(catchup, engine, view) : OMS_OK;
+    if (catchup->status != OMS_OK || catchup->expired)
+        return;
+    oms_arena_init(&arena, 64u << 10, OMS_REQUEST_ARENA_BYTES_MAX);
+    struct api_scene scene = {.tenant = topic->tenant,
+                              .principal = &topic->binding.principal,
+                              .access = &topic->binding.access,
+                              .now_ms = catchup->now_ms,
+                              .engine = engine,
+                              .view = view,
+                              .arena = &arena,
+                              .rows = &rows};
+    catchup->status = read_page(catchup, &scene);
+    api_pages_release(&scene);
+    oms_arena_fini(&arena);
+}
+
+/* ---- life ---- */
+
+static void let_go_of_page(struct stream_catchup *catchup)
+{
+    while (catchup->next < catchup->count)
+        http_payload_release(catchup->items[catchup->next++]);
+    catchup->next = catchup->count = 0;
+}
+
+static void destroy(struct stream_catchup *catchup)
+{
+    let_go_of_page(catchup);
+    stream_list_remove(&catchup->loan);
+    oms_free(catchup);
+}
+
+static bool is_orphan(const struct stream_catchup *catchup)
+{
+    return !catchup->session && catchup->topic->tail_job != catchup;
+}
+
+static void returned(struct rt_shard *shard, struct rt_message *message)
+{
+    struct stream_catchup *catchup = OMS_CONTAINER_OF(message, struct stream_catchup, read.job.message);
+    struct stream_topic *topic = catchup->topic;
+    (void)shard;
+    catchup->in_flight = false;
+    topic->jobs--;
+    if (is_orphan(catchup)) {
+        destroy(catchup);
+        return;
+    }
+    if (message->status != OMS_OK) {
+        catchup->again = true; /* the pool was full: at the next tick */
+        return;
+    }
+    topic->ss->stats.catchup_events += catchup->count;
+    if (catchup->status == OMS_LIMIT && catchup->limit > 1) { /* fewer of these fit into memory */
+        catchup->limit /= 2;
+        stream_catchup_ask(catchup);
+        return;
+    }
+    bool moved = stream_cursor_before(catchup->from, catchup->end);
+    if (catchup->status == OMS_OK && !catchup->expired && catchup->more && !moved) {
+        catchup->again = true; /* the log was ahead of what is derived from it */
+        return;
+    }
+    if (catchup->session)
+        stream_session_catchup_done(catchup->session);
+    else
+        stream_topic_tail_done(topic, catchup);
+}
+
+struct stream_catchup *stream_catchup_create(struct stream_topic *topic, struct stream_session *session,
+                                             struct ids_cursor from)
+{
+    struct stream_catchup *catchup = oms_calloc(1, sizeof(*catchup));
+    catchup->topic = topic;
+    catchup->session = session;
+    catchup->end = from;
+    catchup->limit = OMS_STREAM_PAGE_EVENTS;
+    stream_list_add(&topic->ss->loans_catchups, &catchup->loan);
+    return catchup;
+}
+
+void stream_catchup_ask(struct stream_catchup *catchup)
+{
+    struct stream_topic *topic = catchup->topic;
+    struct stream_shard *ss = topic->ss;
+    struct store_read *read = &catchup->read;
+    OMS_ASSERT(!catchup->in_flight);
+    let_go_of_page(catchup);
+    if (!catchup->again)
+        catchup->from = catchup->end;
+    catchup->again = catchup->more = catchup->expired = false;
+    catchup->in_flight = true;
+    catchup->durable = store_durable_commit(ss->hub->store, topic->partition);
+    catchup->now_ms = rt_now_ms(ss->hub->host);
+    topic->jobs++;
+    memset(read, 0, sizeof(*read));
+    read->run = run;
+    read->job.tenant = topic->spec->tenant;
+    read->job.message.home = (uint16_t)ss->index;
+    read->job.message.on_return = returned;
+    store_read(ss->hub->store, ss->shard, read);
+}
+
+void stream_catchup_drop(struct stream_catchup *catchup)
+{
+    catchup->session = NULL;
+    if (!catchup->in_flight)
+        destroy(catchup);
+}
