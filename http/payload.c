@@ -34,7 +34,8 @@ void http_payload_release(struct http_payload *payload)
 
 static char *put(char *at, struct oms_str text)
 {
-    memcpy(at, text.data, text.len);
+    if (text.len) /* an absent text has no data */
+        memcpy(at, text.data, text.len);
     return at + text.len;
 }
 
