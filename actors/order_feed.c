@@ -13,6 +13,7 @@
 #include "actors/unit_meta.h"
 #include "runtime/base/limits.h"
 #include "runtime/base/wire.h"
+#include "storage/store.h"
 
 struct order_event_filter {
     uint64_t types;    /* bits of enum order_event_type; 0: all */
@@ -223,9 +224,14 @@ enum oms_status order_history_feed(struct store_engine *engine, struct store_vie
     struct feed feed = {.engine = engine, .view = view, .access = access, .filter = filter};
     struct oms_arena scratch;
     struct oms_str key, value;
-    enum oms_status status = OMS_OK;
     uint16_t partition = store_partition_of(tenant);
+    uint64_t applied;
     *page = (struct order_history_page){.end_commit = after_commit, .end_ordinal = after_ordinal};
+    /* The log may be ahead of the states and timelines that its events are shown with: the page ends there.
+     */
+    enum oms_status status = store_view_applied(engine, view, partition, &applied);
+    if (status != OMS_OK)
+        return status;
     page->items = oms_arena_calloc(arena, limit, sizeof(page->items[0]));
     if (!page->items)
         return OMS_LIMIT;
@@ -234,7 +240,7 @@ enum oms_status order_history_feed(struct store_engine *engine, struct store_vie
     while (status == OMS_OK && !page->has_next && engine->ops->iter_item(iter, &key, &value, &status)) {
         struct store_record record;
         uint64_t commit = oms_get_be64((const unsigned char *)key.data);
-        if (page->examined++ + feed.folded >= OMS_LIST_EXAMINED_MAX) {
+        if (commit > applied || page->examined++ + feed.folded >= OMS_LIST_EXAMINED_MAX) {
             page->has_next = true;
             break;
         }

@@ -12,6 +12,7 @@
 
 #include "runtime/base/alloc.h"
 #include "runtime/base/assert.h"
+#include "storage/store.h"
 #include "storage/timeline.h"
 
 #define WINDOW_RECORDS_MAX ((size_t)1 << 24) /* the place in the window has 24 bits */
@@ -34,14 +35,17 @@ static size_t applied_key(uint16_t partition, unsigned char out[3])
     return 3;
 }
 
-enum oms_status store_fold_applied(struct store_engine *engine, uint16_t partition, uint64_t *out)
+/* `view` NULL: the newest. */
+static enum oms_status read_applied(struct store_engine *engine, struct store_view *view, uint16_t partition,
+                                    uint64_t *out)
 {
     unsigned char key[3];
     struct oms_buf value;
     struct oms_str key_str = oms_str_make(key, applied_key(partition, key));
     oms_buf_init(&value, 64);
     *out = 0;
-    enum oms_status status = engine->ops->get(engine, STORE_META, key_str, true, &value);
+    enum oms_status status = view ? engine->ops->view_get(view, STORE_META, key_str, &value)
+                                  : engine->ops->get(engine, STORE_META, key_str, true, &value);
     if (status == OMS_NOT_FOUND)
         status = OMS_OK;
     else if (status == OMS_OK && value.len == 8)
@@ -50,6 +54,17 @@ enum oms_status store_fold_applied(struct store_engine *engine, uint16_t partiti
         status = OMS_CORRUPT;
     oms_buf_fini(&value);
     return status;
+}
+
+enum oms_status store_fold_applied(struct store_engine *engine, uint16_t partition, uint64_t *out)
+{
+    return read_applied(engine, NULL, partition, out);
+}
+
+enum oms_status store_view_applied(struct store_engine *engine, struct store_view *view, uint16_t partition,
+                                   uint64_t *out)
+{
+    return read_applied(engine, view, partition, out);
 }
 
 static enum oms_status check_format(struct store_engine *engine, struct oms_error *error)

@@ -132,6 +132,13 @@ struct store_read {
 };
 void store_read(struct store *store, struct rt_shard *shard, struct store_read *read);
 
+/*
+ * The partition's applied position in a view: its derived families are the fold of the log up to this commit,
+ * though the log itself may show more. For what reads both. OMS_IO or OMS_CORRUPT.
+ */
+OMS_MUST_USE enum oms_status store_view_applied(struct store_engine *engine, struct store_view *view,
+                                                uint16_t partition, uint64_t *out);
+
 /* ---- numbers ---- */
 struct store_stats {
     uint64_t units, bytes, batches;
