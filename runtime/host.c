@@ -102,6 +102,7 @@ static bool finish_all(struct rt_host *host, const struct rt_worker_list *worker
 
 void rt_host_finish(struct rt_host *host, const struct rt_worker_list *workers)
 {
+    host->finishing = true;
     (void)finish_all(host, workers); /* actors may talk for ever: closing ends that */
     for (unsigned i = 0; i < host->shard_count; i++)
         rt_shard_close(host->shards[i]);

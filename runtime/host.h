@@ -36,6 +36,9 @@ struct rt_worker {
     const char *name;
     struct rt_port port;
     bool (*step)(struct rt_worker *worker, int64_t *wait_ms);
+    /* Set by a step that returns false with a wait_ms of 0 or more: not even the port need wake it before that.
+     * For a few milliseconds at most; a host may wake it all the same. */
+    bool deaf;
 };
 
 struct rt_host_ops {
@@ -71,6 +74,7 @@ struct rt_host {
     const struct rt_host_ops *ops;
     unsigned shard_count;
     struct rt_shard **shards; /* made by the host at create */
+    bool finishing;           /* stopped, on the stopping thread: a worker's step puts nothing off to later */
 };
 
 static inline int64_t rt_now_ms(struct rt_host *host)

@@ -121,6 +121,10 @@ static void *run(void *arg)
                 return NULL;
             continue;
         }
+        if (thread->worker->deaf && wait_ms >= 0) {
+            wait_for_wake(thread, wait_ms); /* the mailbox does not know: only stop() wakes us */
+            continue;
+        }
         if (!rt_mailbox_sleep(mailbox))
             continue;
         wait_for_wake(thread, wait_ms);

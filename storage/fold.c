@@ -119,7 +119,7 @@ void store_fold_fini(struct store_fold *fold)
 enum oms_status store_fold_add(struct store_fold *fold, uint16_t partition, uint64_t commit,
                                const struct rt_address *actor, struct oms_str value)
 {
-    OMS_ASSERT(partition < OMS_PARTITIONS && fold->count < WINDOW_RECORDS_MAX);
+    OMS_ASSERT(partition < OMS_PARTITIONS && fold->count < WINDOW_RECORDS_MAX && !fold->closed);
     if (commit != fold->seen[partition] + 1)
         return OMS_CORRUPT;
     fold->seen[partition] = commit;
@@ -270,29 +270,48 @@ static void put_positions(struct store_fold *fold)
     }
 }
 
-enum oms_status store_fold_run(struct store_fold *fold, struct oms_error *error)
+enum oms_status store_fold_some(struct store_fold *fold, size_t records, bool *done, struct oms_error *error)
+{
+    enum oms_status status = OMS_OK;
+    size_t first = fold->folded;
+    if (!fold->closed && fold->count)
+        qsort(fold->items, fold->count, sizeof(*fold->items), compare);
+    fold->closed = true;
+    while (fold->folded < fold->count && fold->folded - first < records && status == OMS_OK) {
+        size_t begin = fold->folded, end = begin + 1;
+        while (end < fold->count && same_actor(&fold->items[begin], &fold->items[end]))
+            end++;
+        status = fold_group(fold, &fold->items[begin], end - begin, error);
+        fold->folded = end;
+    }
+    *done = fold->folded == fold->count;
+    return status;
+}
+
+enum oms_status store_fold_write(struct store_fold *fold, struct oms_error *error)
 {
     const struct store_write *writes;
     enum oms_status status = OMS_OK;
-    if (!fold->count)
-        return OMS_OK;
-    qsort(fold->items, fold->count, sizeof(*fold->items), compare);
-    for (size_t i = 0, end; i < fold->count && status == OMS_OK; i = end) {
-        for (end = i + 1; end < fold->count && same_actor(&fold->items[i], &fold->items[end]); end++)
-            ;
-        status = fold_group(fold, &fold->items[i], end - i, error);
-    }
-    if (status == OMS_OK) {
+    OMS_ASSERT(fold->folded == fold->count);
+    if (fold->count) {
         put_positions(fold);
         size_t count = store_writes_sorted(&fold->writes, &writes);
         status = fold->engine->ops->write(fold->engine, writes, count);
         fold->writes_done += count;
-        if (status != OMS_OK)
-            oms_error_set(error, status, "the derived families cannot be written");
     }
     if (status == OMS_OK)
         memcpy(fold->applied, fold->seen, sizeof(fold->applied));
+    else
+        oms_error_set(error, status, "the derived families cannot be written");
     store_writes_reset(&fold->writes);
-    fold->count = 0;
+    fold->count = fold->folded = 0;
+    fold->closed = false;
     return status;
+}
+
+enum oms_status store_fold_run(struct store_fold *fold, struct oms_error *error)
+{
+    bool done;
+    enum oms_status status = store_fold_some(fold, SIZE_MAX, &done, error);
+    return status == OMS_OK ? store_fold_write(fold, error) : status;
 }

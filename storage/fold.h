@@ -24,6 +24,8 @@ struct store_fold {
     /* the window */
     struct store_fold_item *items;
     size_t count, cap;
+    size_t folded; /* of them, once the window is closed */
+    bool closed;
     uint64_t seen[OMS_PARTITIONS]; /* applied plus what is in the window */
     struct store_writes writes;
 
@@ -48,8 +50,17 @@ void store_fold_fini(struct store_fold *fold);
  */
 OMS_MUST_USE enum oms_status store_fold_add(struct store_fold *fold, uint16_t partition, uint64_t commit,
                                             const struct rt_address *actor, struct oms_str value);
-/* Folds and writes the window and empties it. After a failure nothing of it was written and the fold is
- * spent. */
+/*
+ * The same in steps, so that who folds can let others run between them: folds at least one more actor, and no
+ * more after `records`, of the window, which takes no more records from then on. *done when all are folded
+ * and store_fold_write is due; so at once for an empty window. After a failure the fold is spent.
+ */
+OMS_MUST_USE enum oms_status store_fold_some(struct store_fold *fold, size_t records, bool *done,
+                                             struct oms_error *error);
+/* Writes the folded window and empties it. After a failure nothing of it was written and the fold is spent.
+ */
+OMS_MUST_USE enum oms_status store_fold_write(struct store_fold *fold, struct oms_error *error);
+/* Folds and writes the window at once. */
 OMS_MUST_USE enum oms_status store_fold_run(struct store_fold *fold, struct oms_error *error);
 
 /* The applied position of a partition in `engine`: OMS_OK (0 when there is none) or OMS_IO, OMS_CORRUPT. */

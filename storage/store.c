@@ -14,7 +14,7 @@
 #include "storage/replay.h"
 #include "storage/store_impl.h"
 
-#define WINDOW_MS_DEFAULT 200
+#define WINDOW_MS_DEFAULT 500
 #define FLUSH_MS_DEFAULT  5000
 #define FREE_NODES_MAX    16384 /* kept per shard for the next commits */
 #define RECORD_BYTES_KEEP (64u << 10)

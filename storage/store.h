@@ -45,7 +45,7 @@ struct store_config {
     struct store_projector projector;
     uint64_t disk_reserve_bytes; /* 0: OMS_DISK_RESERVE_BYTES */
     uint64_t lag_units_max;      /* 0: OMS_LAG_UNITS_MAX */
-    unsigned window_ms;          /* the materialiser waits this long for a window to fill; 0: 20 */
+    unsigned window_ms;          /* the materialiser waits this long for a window to fill; 0: 500 */
     unsigned
         flush_interval_ms; /* derived families are flushed at least so often while they change; 0: 5000 */
     /* Called once, on the committer's thread, when a write failed: outcome unknown, the process must stop. */

@@ -94,12 +94,23 @@ enum oms_status store_committer_check_disk(struct store *store);
 
 /* ---- the materialiser ---- */
 
+enum store_window {
+    STORE_WINDOW_OPEN,    /* units wait for it to become due */
+    STORE_WINDOW_GATHERS, /* they are put into the fold */
+    STORE_WINDOW_FOLDS,   /* which takes no more */
+};
+
 struct store_materialiser {
     struct store_fold fold;
     struct store_unit *first, *last; /* not applied yet, oldest first, linked by home_next */
     uint64_t waiting;                /* of them */
     uint64_t window_opened_ns;
     bool window_open;
+    enum store_window stage;
+    uint64_t stage_since_ns;
+    struct store_unit *window_last; /* the window being gathered or folded ends here */
+    uint64_t window_bytes;
+    struct store_unit *home_first, *home_last; /* applied, on their way home, linked by home_next */
     struct rt_message *reads_first, *reads_last;
     bool dirty; /* written since the last flush was asked for */
     uint64_t dirty_since_ns;
@@ -118,7 +129,7 @@ struct store {
     struct store_engine *engine;
     struct rt_host *host;
     struct store_projector projector;
-    struct store_config config; /* with defaults filled in */
+    struct store_config config;                             /* with defaults filled in */
     struct rt_worker committer_worker, materialiser_worker; /* the host's from add_worker to its stop */
     struct store_committer committer;
     struct store_materialiser materialiser;

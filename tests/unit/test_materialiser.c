@@ -39,9 +39,26 @@ static void test_windows_have_a_maximum(void **state)
     struct toy_fixture *f = *state;
     toy_start(f, 1, NULL);
     toy_submit(&f->world, 0, OMS_MATERIALISE_WINDOW_UNITS + 1, 1, 5);
-    toy_run(&f->world, 100);
+    toy_run(&f->world, 500); /* they go home a few at a time */
     assert_in_range(toy_stats(f).windows, 2, 4);
     assert_int_equal(f->world.applied, OMS_MATERIALISE_WINDOW_UNITS + 1);
+    toy_close(&f->world);
+}
+
+/* An end of the host in the middle of a fold: the rest of it, and what waits behind it, is done at once. */
+static void test_the_end_comes_in_the_middle(void **state)
+{
+    struct toy_fixture *f = *state;
+    struct store_config config = {.window_ms = 10000};
+    toy_start(f, 1, &config);
+    for (unsigned actor = 0; actor < 16; actor++)
+        toy_submit(&f->world, 0, OMS_MATERIALISE_WINDOW_UNITS / 16, 1, actor);
+    toy_run(&f->world, 100);
+    toy_submit(&f->world, 0, 1000, 1, 6);
+    toy_run(&f->world, 100);
+    assert_int_equal(f->world.applied, 0); /* it takes its time */
+    f->world.host->ops->stop(f->world.host);
+    assert_int_equal(f->world.applied, OMS_MATERIALISE_WINDOW_UNITS + 1000);
     toy_close(&f->world);
 }
 
@@ -348,6 +365,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_a_window_coalesces, toy_set_up, toy_tear_down),
         cmocka_unit_test_setup_teardown(test_windows_have_a_maximum, toy_set_up, toy_tear_down),
+        cmocka_unit_test_setup_teardown(test_the_end_comes_in_the_middle, toy_set_up, toy_tear_down),
         cmocka_unit_test_setup_teardown(test_a_window_waits, toy_set_up, toy_tear_down),
         cmocka_unit_test_setup_teardown(test_timeline, toy_set_up, toy_tear_down),
         cmocka_unit_test(test_a_run_without_new_versions),
