@@ -197,7 +197,7 @@ static enum oms_status parse_limit(const struct oms_field *field, struct tenant_
         if (number < 0)
             return oms_error_set(error, OMS_INVALID, "limits.%s must be a whole number of at least 0",
                                  names[i]);
-        if (number > 0 && places[i] != &out->requests_per_second)
+        if (number > 0 && places[i] != &out->requests_per_second && places[i] != &out->streams)
             return oms_error_set(error, OMS_INVALID,
                                  "limits.%s is not enforced yet, so it can only be 0: no limit", names[i]);
         *places[i] = (uint64_t)number;

@@ -17,9 +17,9 @@ enum tenant_status { TENANT_ACTIVE = 1, TENANT_SUSPENDED = 2, TENANT_REMOVED = 3
 /* 0: not limited beyond the server's own maxima. */
 struct tenant_limits {
     uint64_t requests_per_second; /* http/throttle.h */
+    uint64_t streams;             /* open at once, on all shards: http/stream */
     /* Stored, but enforced nowhere yet: tenant_parse takes nothing but 0. */
     uint64_t open_orders;
-    uint64_t streams;
     uint64_t stored_events;
 };
 

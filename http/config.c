@@ -23,14 +23,27 @@
 #define KIB              UINT64_C(1024)
 #define GIB              (KIB * KIB * KIB)
 
-const char *const http_config_keys[] = {"listen",    "tls",    "data",    "shards",  "dev", "single_tenant",
-                                        "log_level", "limits", "issuers", "tenants", NULL};
+const char *const http_config_keys[] = {"listen", "tls",      "data",          "shards",
+                                        "dev",    "graphiql", "single_tenant", "log_level",
+                                        "limits", "issuers",  "tenants",       NULL};
 
-const char *const http_config_limit_keys[] = {
-    "body_bytes",          "body_bytes_connection", "body_bytes_all",     "connections",
-    "requests_in_flight",  "handshake_timeout_ms",  "request_timeout_ms", "idle_timeout_ms",
-    "response_timeout_ms", "drain_grace_ms",        "drain_timeout_ms",   "token_cache",
-    "disk_reserve_bytes",  "orders_resident",       "orders_thawed",      NULL};
+const char *const http_config_limit_keys[] = {"body_bytes",
+                                              "body_bytes_connection",
+                                              "body_bytes_all",
+                                              "connections",
+                                              "requests_in_flight",
+                                              "handshake_timeout_ms",
+                                              "request_timeout_ms",
+                                              "idle_timeout_ms",
+                                              "response_timeout_ms",
+                                              "drain_grace_ms",
+                                              "drain_timeout_ms",
+                                              "token_cache",
+                                              "disk_reserve_bytes",
+                                              "orders_resident",
+                                              "orders_thawed",
+                                              "stream_replay_hours",
+                                              NULL};
 
 void http_config_init(struct http_config *config)
 {
@@ -117,6 +130,7 @@ static void read_limits(struct http_settings *top, struct http_config *config)
     http_settings_u64(&limits, "disk_reserve_bytes", 0, 1024 * GIB, &config->disk_reserve_bytes);
     http_settings_u64(&limits, "orders_resident", 1, UINT64_C(1) << 40, &config->orders_resident_max);
     http_settings_u64(&limits, "orders_thawed", 1, UINT64_C(1) << 40, &config->orders_thawed_max);
+    http_settings_unsigned(&limits, "stream_replay_hours", 0, 24 * 366 * 100, &config->stream_replay_hours);
     top->failed = limits.failed;
 }
 
@@ -192,6 +206,8 @@ static void read_top(struct http_settings *top, struct http_config *config, cons
         config->data = file_name(config, folder, data);
     http_settings_unsigned(top, "shards", 0, OMS_SHARDS_MAX, &config->shards);
     http_settings_bool(top, "dev", &config->dev);
+    config->graphiql_given |= http_settings_get(top, "graphiql") != NULL;
+    http_settings_bool(top, "graphiql", &config->graphiql);
     http_settings_text(top, "single_tenant", &config->single_tenant);
     if (oms_str_present(config->single_tenant) && !tenant_name_valid(config->single_tenant))
         http_settings_fault(
@@ -221,6 +237,11 @@ enum oms_status http_config_parse(struct http_config *config, struct oms_str tex
     http_settings_begin(&top, tree, "", error);
     read_top(&top, config, folder);
     return top.failed ? OMS_INVALID : OMS_OK;
+}
+
+bool http_config_graphiql(const struct http_config *config)
+{
+    return config->graphiql_given ? config->graphiql : config->dev;
 }
 
 static enum oms_status read_file(const char *file, char **data, size_t *len, struct oms_error *error)

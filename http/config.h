@@ -25,6 +25,7 @@ struct http_config {
     struct oms_str data;              /* the data folder; absent: not configured */
     unsigned shards;                  /* 0: as many as the machine has cores, within limits */
     bool dev;
+    bool graphiql, graphiql_given; /* use http_config_graphiql */
     struct oms_str single_tenant; /* absent: several tenants */
     enum oms_log_level log_level;
     struct http_server_limits limits;
@@ -33,6 +34,7 @@ struct http_config {
     uint64_t disk_reserve_bytes;
     uint64_t orders_resident_max; /* per shard */
     uint64_t orders_thawed_max;   /* per shard */
+    unsigned stream_replay_hours; /* 0: to the beginning of the log */
     const struct http_issuer *issuers;
     size_t issuer_count;
     const struct oms_value *tenants; /* objects with a "name" */
@@ -58,6 +60,9 @@ OMS_MUST_USE enum oms_status http_config_load(struct http_config *config, const 
  * options have been applied.
  */
 OMS_MUST_USE enum oms_status http_config_check(const struct http_config *config, struct oms_error *error);
+
+/* Whether /graphiql is served: as configured, else in development mode only. */
+bool http_config_graphiql(const struct http_config *config);
 
 /* All keys of the top level and of "limits", for the test of the documents; NULL-terminated. */
 extern const char *const http_config_keys[];

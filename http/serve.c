@@ -205,6 +205,7 @@ static enum oms_status make_api(struct serve *serve, struct oms_error *error)
         .authenticate_context = serve,
         .cors = cors_of,
         .cors_context = serve,
+        .stream_replay_hours = serve->config->stream_replay_hours,
     };
     enum oms_status status = api_create(&config, &serve->api, error);
     return status == OMS_OK ? stream_hub_create(serve->api, error) : status;

@@ -1,6 +1,8 @@
 /* See server_stats.h. */
 #include "http/server_stats.h"
 
+#include "http/stream/stream.h"
+
 #include "runtime/base/alloc.h"
 #include "runtime/base/assert.h"
 
@@ -38,6 +40,18 @@ enum stat {
     STAT_QUERIES,
     STAT_MUTATIONS,
     STAT_GRAPHQL_ERRORS,
+    STAT_STREAM_READERS,
+    STAT_STREAM_TOPICS,
+    STAT_STREAM_OPENED,
+    STAT_STREAM_CLOSED,
+    STAT_STREAM_SLOW,
+    STAT_STREAM_EXPIRED,
+    STAT_STREAM_ENDED,
+    STAT_STREAM_EXECUTED,
+    STAT_STREAM_DELIVERED,
+    STAT_STREAM_CHECKPOINTS,
+    STAT_STREAM_CATCHUP,
+    STAT_STREAM_RING_BYTES,
     STAT_COUNT
 };
 
@@ -73,6 +87,19 @@ static const struct {
     [STAT_QUERIES] = {true, "liteoms_graphql_queries_total", "GraphQL queries run."},
     [STAT_MUTATIONS] = {true, "liteoms_graphql_mutations_total", "GraphQL mutation documents run."},
     [STAT_GRAPHQL_ERRORS] = {true, "liteoms_graphql_errors_total", "GraphQL answers with errors."},
+    [STAT_STREAM_READERS] = {false, "liteoms_stream_readers", "Open live streams."},
+    [STAT_STREAM_TOPICS] = {false, "liteoms_stream_topics",
+                            "Distinct documents, variables and permissions among them."},
+    [STAT_STREAM_OPENED] = {true, "liteoms_stream_opened_total", "Streams opened."},
+    [STAT_STREAM_CLOSED] = {true, "liteoms_stream_closed_total", "Streams closed by their clients."},
+    [STAT_STREAM_SLOW] = {true, "liteoms_stream_slow_total", "Streams cut off because they were not read."},
+    [STAT_STREAM_EXPIRED] = {true, "liteoms_stream_expired_total", "Streams ended with their tokens."},
+    [STAT_STREAM_ENDED] = {true, "liteoms_stream_ended_total", "Streams ended for other reasons."},
+    [STAT_STREAM_EXECUTED] = {true, "liteoms_stream_executed_total", "Events executed for a topic."},
+    [STAT_STREAM_DELIVERED] = {true, "liteoms_stream_delivered_total", "Payloads handed to streams."},
+    [STAT_STREAM_CHECKPOINTS] = {true, "liteoms_stream_checkpoints_total", "Checkpoints made."},
+    [STAT_STREAM_CATCHUP] = {true, "liteoms_stream_catchup_total", "Events read from the log for a stream."},
+    [STAT_STREAM_RING_BYTES] = {false, "liteoms_stream_ring_bytes", "Payloads kept for the streams."},
 };
 
 struct http_server_stats {
@@ -86,8 +113,28 @@ struct http_server_stats {
 
 /* ---- the shards' own ---- */
 
+static void copy_streams(const struct stream_stats *s, uint64_t *values)
+{
+    values[STAT_STREAM_READERS] = s->readers;
+    values[STAT_STREAM_TOPICS] = s->topics;
+    values[STAT_STREAM_OPENED] = s->opened;
+    values[STAT_STREAM_CLOSED] = s->ended[STREAM_END_NONE];
+    values[STAT_STREAM_SLOW] = s->ended[STREAM_END_SLOW];
+    values[STAT_STREAM_EXPIRED] = s->ended[STREAM_END_EXPIRED];
+    values[STAT_STREAM_ENDED] = 0;
+    for (unsigned i = 0; i < OMS_COUNT_OF(s->ended); i++)
+        if (i != STREAM_END_NONE && i != STREAM_END_SLOW && i != STREAM_END_EXPIRED)
+            values[STAT_STREAM_ENDED] += s->ended[i];
+    values[STAT_STREAM_EXECUTED] = s->executed;
+    values[STAT_STREAM_DELIVERED] = s->delivered;
+    values[STAT_STREAM_CHECKPOINTS] = s->checkpoints;
+    values[STAT_STREAM_CATCHUP] = s->catchup_events;
+    values[STAT_STREAM_RING_BYTES] = s->ring_bytes;
+}
+
 static void copy(struct rt_shard *shard, struct http_server_stats *all)
 {
+    struct stream_stats streams;
     uint64_t values[STAT_COUNT];
     struct http_metrics_row *row = http_metrics_row(all->metrics, rt_shard_index(shard));
     const struct rt_shard_stats *r = rt_shard_stats(shard);
@@ -120,6 +167,8 @@ static void copy(struct rt_shard *shard, struct http_server_stats *all)
     values[STAT_QUERIES] = g.queries;
     values[STAT_MUTATIONS] = g.mutations;
     values[STAT_GRAPHQL_ERRORS] = g.errors;
+    stream_shard_stats(all->api, rt_shard_index(shard), &streams);
+    copy_streams(&streams, values);
     for (unsigned i = 0; i < STAT_COUNT; i++)
         http_metrics_set(row, all->ids[i], values[i]);
 }

@@ -182,9 +182,10 @@ void stream_hub_drain(struct api *api)
     }
 }
 
-void stream_shard_stats(struct api_shard *as, struct stream_stats *out)
+void stream_shard_stats(struct api *api, unsigned shard, struct stream_stats *out)
 {
-    *out = as->streams->stats;
-    out->topics = as->streams->topic_count;
-    out->ring_bytes = as->streams->ring_bytes;
+    const struct stream_shard *ss = api->shards[shard]->streams;
+    *out = ss->stats;
+    out->topics = ss->topic_count;
+    out->ring_bytes = ss->ring_bytes;
 }

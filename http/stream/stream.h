@@ -99,6 +99,7 @@ struct stream_stats {
     uint64_t executed, delivered, checkpoints, catchup_events;
     uint64_t ring_bytes;
 };
-void stream_shard_stats(struct api_shard *as, struct stream_stats *out);
+/* The shard's own; on its thread. */
+void stream_shard_stats(struct api *api, unsigned shard, struct stream_stats *out);
 
 #endif

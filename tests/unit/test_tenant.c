@@ -35,7 +35,7 @@ static const char full[] =
     "\"authorizations\":[{\"user\":\"u1\",\"permission\":\"*\"}],"
     "\"workflow\":{\"steps\":[{\"stage\":\"CONFIRMED\",\"stepName\":\"pack\",\"sequence\":1}]},"
     "\"cors_origins\":[\"https://shop.example\",\"http://localhost:3000\"],"
-    "\"limits\":{\"requests_per_second\":50,\"open_orders\":0,\"streams\":0}}";
+    "\"limits\":{\"requests_per_second\":50,\"open_orders\":0,\"streams\":7}}";
 
 static void configuration_is_read(void **state)
 {
@@ -56,6 +56,7 @@ static void configuration_is_read(void **state)
     assert_false(tenant_allows_origin(tenant, OMS_STR("https://shop.example.evil")));
     assert_false(tenant_allows_origin(tenant, OMS_STR("")));
     assert_int_equal(tenant->limits.requests_per_second, 50);
+    assert_int_equal(tenant->limits.streams, 7);
     assert_int_equal(tenant->limits.stored_events, 0);
     tenant_version_release(tenant);
 }
@@ -95,7 +96,6 @@ static void faults_are_named(void **state)
         {"{\"name\":\"a\",\"limits\":{\"streams\":-1}}", "limits.streams"},
         /* Better no start than a limit that does nothing. */
         {"{\"name\":\"a\",\"limits\":{\"open_orders\":1}}", "limits.open_orders is not enforced yet"},
-        {"{\"name\":\"a\",\"limits\":{\"streams\":5}}", "limits.streams is not enforced yet"},
         {"{\"name\":\"a\",\"limits\":{\"stored_events\":99}}", "limits.stored_events is not enforced yet"},
     };
 
