@@ -292,6 +292,15 @@ static void cut_streams(struct http_connection *c, uint64_t now_ns, uint64_t tim
     }
 }
 
+/* Its messages are no requests, so the guard's arithmetic does not fit; each was bounded and paid for. */
+static enum http_guard_verdict judge_websocket(struct http_connection *c,
+                                               const struct http_guard_limits *limits)
+{
+    c->guard.buffered = c->sample.buffered_bytes;
+    return c->sample.oldest_unsent_ms > limits->response_timeout_ms ? HTTP_GUARD_SLOW_RESPONSE
+                                                                    : HTTP_GUARD_FINE;
+}
+
 uint64_t http_connections_judge(struct http_connections *connections, const struct http_guard_limits *limits,
                                 uint64_t now_ns, const struct http_sentence *sentence,
                                 struct http_connection **worst)
@@ -305,7 +314,8 @@ uint64_t http_connections_judge(struct http_connections *connections, const stru
         uint64_t unsent_ns = age_ns(oldest, oldest ? oldest->answered_ns : 0, now_ns);
         uint64_t unmoved_ns = stuck_ns(c, now_ns);
         c->sample.oldest_unsent_ms = (int64_t)((unsent_ns > unmoved_ns ? unsent_ns : unmoved_ns) / 1000000);
-        enum http_guard_verdict verdict = http_guard_judge(&c->guard, &c->sample, limits);
+        enum http_guard_verdict verdict =
+            c->websocket ? judge_websocket(c, limits) : http_guard_judge(&c->guard, &c->sample, limits);
         if (verdict != HTTP_GUARD_FINE) {
             sentence->end(c, verdict);
             continue;

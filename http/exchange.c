@@ -38,6 +38,7 @@ const char *http_status_reason(unsigned status)
         unsigned status;
         const char *reason;
     } table[] = {
+        {101, "Switching Protocols"},
         {200, "OK"},
         {201, "Created"},
         {202, "Accepted"},
@@ -65,6 +66,7 @@ const char *http_status_reason(unsigned status)
         {417, "Expectation Failed"},
         {422, "Unprocessable Content"},
         {425, "Too Early"},
+        {426, "Upgrade Required"},
         {428, "Precondition Required"},
         {429, "Too Many Requests"},
         {431, "Request Header Fields Too Large"},

@@ -46,6 +46,7 @@ void http_server_numbers_register(struct http_server_numbers *ids, struct http_m
     ids->streams_cut =
         http_metrics_counter(m, "liteoms_http_streams_cut_total",
                              "Streaming responses whose client read nothing for too long.", NULL);
+    ids->websockets = http_metrics_gauge(m, "liteoms_http_websockets", "Open WebSockets.", NULL);
     ids->buffered = http_metrics_gauge(m, "liteoms_http_buffered_bytes", "Unfinished request bodies.", NULL);
     ids->accepted = http_metrics_counter(m, "liteoms_http_connections_total", "Connections accepted.", NULL);
     ids->refused = http_metrics_counter(m, "liteoms_http_connections_refused_total",

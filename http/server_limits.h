@@ -11,7 +11,7 @@ struct http_server_limits http_server_limits_complete(const struct http_server_l
 /* Slots of http_metrics. */
 struct http_server_numbers {
     unsigned connections, accepted, refused, abandoned, sent_bytes, received_bytes, in_flight, streams,
-        streams_cut, buffered, library_errors, ended[HTTP_GUARD_VERDICTS];
+        streams_cut, websockets, buffered, library_errors, ended[HTTP_GUARD_VERDICTS];
 };
 
 void http_server_numbers_register(struct http_server_numbers *numbers, struct http_metrics *metrics);

@@ -8,11 +8,14 @@
  */
 #include "http/h2o/internal.h"
 #include "http/metrics.h"
+#include "http/websocket.h"
+#include "http/websocket_frame.h"
 #include "runtime/base/limits.h"
 #include "runtime/base/log.h"
 
 #define DRAIN_INTERVAL_MS  50
-#define STREAM_IDS_SAMPLED 4 /* of one connection and sample */
+#define WEBSOCKET_GRACE_MS 500 /* behind the drain's deadline, for their closing handshake */
+#define STREAM_IDS_SAMPLED 4   /* of one connection and sample */
 
 /* ---- counting ---- */
 
@@ -58,6 +61,8 @@ void http_h2o_end_connection(struct http_connection *connection)
         shutdown(fd, SHUT_RDWR);
     if (connection->stream_slot)
         http_h2o_stream_wake(connection->stream_slot);
+    if (connection->websocket)
+        http_h2o_websocket_wake(connection->websocket);
 }
 
 /* ---- sampling ---- */
@@ -88,13 +93,15 @@ static void begin_sample(struct http_connection *connection)
     sample->oldest_receiving_ms = 0;
     connection->ids_sampled = 0;
     sample->buffered_bytes = 0;
-    if (!connection->is_http2 && http_h2o_socket_of(connection)->input) {
+    if (connection->websocket) {
+        sample->buffered_bytes = http_h2o_websocket_buffered(connection->websocket);
+    } else if (!connection->is_http2 && http_h2o_socket_of(connection)->input) {
         sample->buffered_bytes = http_h2o_socket_of(connection)->input->size;
         sample->receiving = connection->slots == 0 && sample->buffered_bytes > 0;
     }
 }
 
-static void finish_sample(struct http_connection *connection)
+static void finish_sample(struct http_connection *connection, uint64_t now_ns)
 {
     struct http_guard_sample *sample = &connection->sample;
     h2o_socket_t *sock = http_h2o_socket_of(connection);
@@ -111,6 +118,8 @@ static void finish_sample(struct http_connection *connection)
     connection->unwritten_bytes = uv_stream_get_write_queue_size(connection->stream);
     if (left && connection->stream_slot)
         http_h2o_end_connection(connection); /* h2o reads no connection that it answers */
+    if (connection->websocket && http_h2o_websocket_overdue(connection->websocket, now_ns))
+        http_h2o_end_connection(connection);
 }
 
 static void punish(struct http_connection *connection, enum http_guard_verdict verdict)
@@ -169,6 +178,7 @@ static void judge_connections(struct http_h2o_shard *shard)
         .response_timeout_ms = server->limits.response_timeout_ms,
     };
     const struct http_sentence sentence = {punish, cut_stream};
+    const uint64_t now_ns = rt_mono_ns(server->config.host);
     struct timeval now = *h2o_get_timestamp(&shard->h2o, NULL, NULL);
     struct http_connection *worst;
 
@@ -177,7 +187,7 @@ static void judge_connections(struct http_h2o_shard *shard)
         begin_sample(c);
     server->h2o.http2.callbacks.foreach_request(&shard->h2o, sample_stream, &now);
     for (struct http_connection *c = shard->connections.first; c; c = c->next)
-        finish_sample(c);
+        finish_sample(c, now_ns);
     uint64_t buffered = http_connections_judge(&shard->connections, &limits, rt_mono_ns(server->config.host),
                                                &sentence, &worst);
     uint64_t all =
@@ -207,9 +217,11 @@ static void drain_step(struct http_h2o_shard *shard)
     int64_t late_ms = rt_now_ms(shard->server->config.host) - shard->drain_deadline_ms;
     end_dead_writes(shard);
     for (struct http_connection *c = shard->connections.first; c; c = c->next) {
-        bool idle = !c->is_http2 && c->slots == 0 &&
+        bool idle = !c->is_http2 && !c->websocket && c->slots == 0 &&
                     (!http_h2o_socket_of(c)->input || http_h2o_socket_of(c)->input->size == 0);
-        if (idle || late_ms >= 0)
+        if (c->websocket && late_ms >= 0 && late_ms < WEBSOCKET_GRACE_MS)
+            http_websocket_close(c->websocket, HTTP_WS_GOING_AWAY, "the server stops");
+        else if (idle || late_ms >= 0)
             http_h2o_end_connection(c);
     }
     /* An HTTP/1 connection whose handler has not answered notices its end only by the answer: do not wait for

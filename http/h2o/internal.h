@@ -2,7 +2,8 @@
  * What the files of http/h2o/ share. They are the server on libh2o 2.2 (its libuv build), and the only ones
  * that know h2o: server.c makes and ends it and accepts connections, request.c turns requests into exchanges
  * and answers them, stream.c
- * answers without a known end, connections.c samples, judges and drains connections.
+ * answers without a known end, websocket.c takes connections over, connections.c samples, judges and drains
+ * connections.
  *
  * Every shard has an h2o context, a listening socket and its own connections on its own loop; the
  * configuration and the TLS context are shared and immutable.
@@ -35,6 +36,7 @@ struct http_h2o_shard {
     bool listening;
     struct http_connections connections;
     struct http_slots slots;
+    unsigned websockets;
     struct rt_timer timer;
     uint64_t buffered; /* the last sum over our connections */
     struct rt_message drain_message;
@@ -117,6 +119,21 @@ void http_h2o_stream_disposed(struct http_slot *slot);
 void http_h2o_stream_cut(struct http_slot *slot);
 /* HTTP/1: the connection was shut down; h2o, which does not read it now, is to notice. */
 void http_h2o_stream_wake(struct http_slot *slot);
+
+/* ---- websocket.c ---- */
+
+/* A member of http_exchange_ops. */
+struct http_websocket *http_h2o_websocket_accept(struct http_exchange *exchange, struct oms_str accept,
+                                                 const char *protocol,
+                                                 const struct http_websocket_events *events, void *context);
+/* The connection goes before the upgrade was done. */
+void http_h2o_websocket_detach(struct http_websocket *ws);
+/* Bytes of a message that has not come whole. */
+uint64_t http_h2o_websocket_buffered(const struct http_websocket *ws);
+/* It was closed by us, and the client has not done its part in time. */
+bool http_h2o_websocket_overdue(const struct http_websocket *ws, uint64_t now_ns);
+/* The connection was shut down; whoever does not read it now is to notice. */
+void http_h2o_websocket_wake(struct http_websocket *ws);
 
 /* ---- connections.c ---- */
 

@@ -55,6 +55,10 @@ static struct oms_str exchange_header(struct http_exchange *exchange, const char
         return OMS_STR_NONE;
     if (strcmp(name, "host") == 0)
         return exchange->authority;
+    if (strcmp(name, "upgrade") == 0) /* set aside by h2o, if Connection names it */
+        return req->upgrade.base
+                   ? oms_str_copy(&exchange->arena, oms_str_make(req->upgrade.base, req->upgrade.len))
+                   : OMS_STR_NONE;
     ssize_t at = h2o_find_header_by_str(&req->headers, name, strlen(name), -1);
     if (at < 0)
         return OMS_STR_NONE;
@@ -151,6 +155,7 @@ const struct http_exchange_ops http_h2o_exchange_ops = {
     .stream_send = http_h2o_stream_send,
     .stream_end = http_h2o_stream_end,
     .stream_abort = http_h2o_stream_abort,
+    .websocket_accept = http_h2o_websocket_accept,
 };
 
 /* ---- requests ---- */

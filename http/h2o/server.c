@@ -38,6 +38,8 @@ static void on_connection_closed(void *data)
 {
     struct http_connection *connection = data;
     struct http_h2o_shard *shard = http_h2o_shard_of(connection);
+    if (connection->websocket)
+        http_h2o_websocket_detach(connection->websocket);
     http_connection_destroy(&shard->connections, connection);
     http_metrics_set(shard->row, shard->server->ids.connections, shard->connections.count);
 }

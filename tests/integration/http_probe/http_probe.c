@@ -5,8 +5,8 @@
  *              [--request-timeout MS] [--response-timeout MS] [--grace MS]
  *
  * /const answers 600 bytes, /echo the body, /large 24 MiB, /slow?MS after so many milliseconds; each shows in
- * /metrics. Routes that stay open: stream_routes.c. SIGTERM drains and exits 0, or 1 when connections were
- * left. Prints "ready on URL".
+ * /metrics. Routes that stay open: stream_routes.c, websocket_routes.c. SIGTERM drains and exits 0, or 1 when
+ * connections were left. Prints "ready on URL".
  */
 #include <pthread.h>
 #include <signal.h>
@@ -164,6 +164,7 @@ int main(int argc, char **argv)
     for (unsigned i = 0; i < OMS_COUNT_OF(routes); i++)
         http_router_add(router, &routes[i]);
     probe_add_stream_routes(router);
+    probe_add_websocket_routes(router);
     struct http_ops ops = {config.metrics, ready, NULL};
     http_ops_add_routes(router, &ops);
     for (unsigned i = 0; i < shards; i++) {

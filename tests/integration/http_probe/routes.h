@@ -6,5 +6,7 @@ struct http_router;
 
 /* /stream, /subscribe, /publish, /stream-counts: see stream_routes.c. */
 void probe_add_stream_routes(struct http_router *router);
+/* /ws: see websocket_routes.c. */
+void probe_add_websocket_routes(struct http_router *router);
 
 #endif
