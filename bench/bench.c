@@ -253,6 +253,8 @@ static void fill_row(struct bench *bench, const struct measurement *wish, const 
         .cpu_share = total->wall_s > 0 ? total->cpu_s / total->wall_s : 0,
         .floor = wish->floor,
         .floor_rate = measure_rate(floor),
+        .floor_p50_us = (double)histogram_quantile(&floor->result.latency, 0.50) / 1e3,
+        .floor_p99_us = (double)histogram_quantile(&floor->result.latency, 0.99) / 1e3,
         .target_ratio = wish->target_ratio,
         .target_p99_us = wish->target_p99_us,
     };
@@ -260,7 +262,7 @@ static void fill_row(struct bench *bench, const struct measurement *wish, const 
 }
 
 /* Slices of the phase in turn with slices of its floor, so that what else the machine does meets both alike.
- */
+ * At a fixed rate the floor gets the same rate: then its latency is what can be compared. */
 static enum oms_status run_slices(struct bench *bench, const struct measurement *wish,
                                   struct workload *workload, struct measure_total *total,
                                   struct measure_total *floor, struct oms_error *error)
@@ -274,7 +276,7 @@ static enum oms_status run_slices(struct bench *bench, const struct measurement 
                                   wish->requests_max};
     struct measure_shape floor_shape = {wish->connections,
                                         wish->streams,
-                                        0,
+                                        wish->rate,
                                         bench->settings.warmup_s / 2,
                                         bench->settings.duration_s / rounds,
                                         0};
@@ -423,6 +425,7 @@ static void run_hold(struct bench *bench, const struct workload_config *hot)
                                    .connections = 32,
                                    .streams = 4,
                                    .rate = report_rate(&bench->report, "e", 32, 4) / 2,
+                                   .floor = 'b',
                                    .target_p99_us = 5000};
         (void)measure(bench, &wish, workload);
     }

@@ -185,7 +185,7 @@ static void check_answers(struct bench *bench, const struct load_workload *load)
             fprintf(stderr, "liteoms-bench-request: %s: %.*s\n", why, OMS_STR_ARG(body));
             exit(1);
         }
-        (void)http_slot_disposed(request->slot);
+        (void)http_slot_disposed(request->slot, rt_mono_ns(bench->host));
     }
 }
 

@@ -51,14 +51,17 @@ void report_print_head(FILE *out)
 
 void report_print_row(FILE *out, const struct report_row *row)
 {
-    char shape[24], offered[24] = "-", lag[24] = "-", aim[96] = "";
+    char shape[24], offered[24] = "-", lag[24] = "-", aim[160] = "";
 
     snprintf(shape, sizeof(shape), "%ux%u", row->connections, row->streams);
     if (row->offered > 0)
         snprintf(offered, sizeof(offered), "%.0f", row->offered);
     if (row->lag_units_max >= 0)
         snprintf(lag, sizeof(lag), "%.0f", row->lag_units_max);
-    if (row->floor && row->floor_rate > 0)
+    if (row->floor && row->floor_rate > 0 && row->offered > 0)
+        snprintf(aim, sizeof(aim), "(%c) at this rate: p50 %.0f, p99 %.0f; ", row->floor, row->floor_p50_us,
+                 row->floor_p99_us);
+    else if (row->floor && row->floor_rate > 0)
         snprintf(aim, sizeof(aim), "%.2f of (%c)", row->rate / row->floor_rate, row->floor);
     if (row->target_ratio > 0)
         snprintf(aim + strlen(aim), sizeof(aim) - strlen(aim), ", aim %.2f: %s", row->target_ratio,
@@ -132,7 +135,12 @@ static void put_row(struct oms_buf *out, const struct report_row *row)
     if (row->lag_units_max >= 0)
         oms_buf_appendf(out, ",\"lag_units_max\":%.0f", row->lag_units_max);
     if (row->floor && row->floor_rate > 0)
-        oms_buf_appendf(out, ",\"floor\":\"%c\",\"ratio\":%.4f", row->floor, row->rate / row->floor_rate);
+        oms_buf_appendf(out,
+                        ",\"floor\":\"%c\",\"floor_answers_per_s\":%.1f,\"floor_p50_us\":%.1f,"
+                        "\"floor_p99_us\":%.1f",
+                        row->floor, row->floor_rate, row->floor_p50_us, row->floor_p99_us);
+    if (row->floor && row->floor_rate > 0 && row->offered <= 0)
+        oms_buf_appendf(out, ",\"ratio\":%.4f", row->rate / row->floor_rate);
     if (row->target_ratio > 0)
         oms_buf_appendf(out, ",\"target_ratio\":%.2f", row->target_ratio);
     if (row->target_p99_us > 0)

@@ -23,7 +23,8 @@ struct report_row {
     double lag_units_max; /* of the materialiser; negative: unknown */
     double cpu_share;     /* of the server, in cores */
     char floor;           /* 'a', 'b', or 0 */
-    double floor_rate;    /* of that floor at the same connections and streams; 0: not measured */
+    double floor_rate; /* of that floor at the same connections, streams and offered rate; 0: not measured */
+    double floor_p50_us, floor_p99_us;
     double target_ratio;  /* 0: none */
     double target_p99_us; /* 0: none */
 };
