@@ -33,11 +33,11 @@ struct tap {
     struct stream_reader reader;
     struct gql_prepared *prepared;
     struct http_claims *claims;
-    struct seen items[SEEN_MAX];
     size_t count;
     unsigned wakes;
     bool stalled; /* does not pop */
     bool open;
+    struct seen items[SEEN_MAX];
 };
 
 static struct api_lab lab;
@@ -94,7 +94,6 @@ static const char *open_as(struct tap *tap, unsigned shard, const char *document
     struct gql_errors errors;
     struct gql_request *request;
     memset(tap, 0, offsetof(struct tap, items));
-    tap->count = 0;
     tap->reader.ops = &tap_ops;
     tap->claims = claims;
     oms_arena_init(&arena, 4096, 1u << 20);
@@ -187,7 +186,7 @@ static void place(const char *reference, char id[64])
 static void note(const char *id, const char *text, bool visible)
 {
     struct fake_exchange fake;
-    char document[512];
+    static char document[8192];
     snprintf(document, sizeof(document),
              "mutation { addNote(input: { orderId: \"%s\", note: \"%s\", visibleToCustomer: %s }) { "
              "userErrors { code message } } }",
@@ -219,6 +218,371 @@ static void events_come_as_they_are_committed(void **state)
     assert_non_null(strstr(tap.items[1].json, id));
     assert_null(strchr(tap.items[1].json, '\x01'));
     close_tap(&tap);
+    end();
+}
+
+/* ---- one thing at a time ---- */
+
+static struct tap taps[64];
+
+static struct stream_stats stats_of_all(void)
+{
+    struct stream_stats all = {0};
+    for (unsigned i = 0; i < lab.host->shard_count; i++) {
+        struct stream_stats one;
+        stream_shard_stats(lab.api, i, &one);
+        all.readers += one.readers;
+        all.topics += one.topics;
+        all.executed += one.executed;
+        all.delivered += one.delivered;
+        all.ring_bytes += one.ring_bytes;
+    }
+    return all;
+}
+
+static size_t events_of(const struct tap *tap)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < tap->count; i++)
+        count += tap->items[i].event;
+    return count;
+}
+
+static bool saw(const struct tap *tap, const char *text)
+{
+    for (size_t i = 0; i < tap->count; i++)
+        if (strstr(tap->items[i].json, text))
+            return true;
+    return false;
+}
+
+/* The last words, in a buffer of its own; "" while the stream lives. */
+static const char *words_of(const struct tap *tap)
+{
+    static char words[1024];
+    words[0] = 0;
+    if (tap->open && stream_ended(&tap->reader) != STREAM_END_NONE) {
+        struct http_payload *payload = stream_last_words(&tap->reader);
+        snprintf(words, sizeof(words), "%.*s", OMS_STR_ARG(http_payload_json(payload)));
+        http_payload_release(payload);
+    }
+    return words;
+}
+
+static void change_to(const char *config)
+{
+    struct api_lab_change change;
+    api_lab_change(&lab, &change, config);
+    while (!change.home)
+        assert_true(rt_host_sim_step(lab.host));
+    api_lab_change_fini(&change);
+}
+
+static void an_event_is_executed_once_for_all(void **state)
+{
+    char id[64], variables[64];
+    size_t events = 0;
+    (void)state;
+    begin(2);
+    place("A", id);
+    uint64_t durable = store_durable_commit(lab.store, store_partition_of(1));
+    for (unsigned i = 0; i < OMS_COUNT_OF(taps);
+         i++) { /* they differ in where they begin, and who they are */
+        char cursor[IDS_CURSOR_TEXT_MAX], subject[16];
+        (void)ids_cursor_text((struct ids_cursor){durable - 1 + i % 2, UINT32_MAX}, cursor);
+        snprintf(variables, sizeof(variables), "{\"after\":\"%s\"}", cursor);
+        snprintf(subject, sizeof(subject), "staff-%u", i);
+        assert_null(
+            open_as(&taps[i], i % 3,
+                    "subscription($after: String) { tenantEvents(after: $after) { cursor event { cursor "
+                    "id type order { version } } } }",
+                    variables, NULL, claims_of(subject, &staff)));
+    }
+    run();
+    struct stream_stats before = stats_of_all();
+    assert_int_equal(before.readers, OMS_COUNT_OF(taps));
+    assert_int_equal(before.topics, 3); /* one a shard */
+    for (unsigned i = 0; i < OMS_COUNT_OF(taps); i++) {
+        if (i == 0)
+            events = events_of(&taps[i]);
+        assert_int_equal(events_of(&taps[i]), i % 2 ? 0 : events);
+    }
+    assert_true(events > 0);
+    note(id, "one", false);
+    note(id, "two", true);
+    run();
+    struct stream_stats after = stats_of_all();
+    assert_int_equal(after.executed - before.executed, 2);
+    assert_int_equal(after.delivered - before.delivered, 2 * OMS_COUNT_OF(taps));
+    for (unsigned i = 0; i < OMS_COUNT_OF(taps); i++) {
+        assert_int_equal(events_of(&taps[i]), (i % 2 ? 0 : events) + 2);
+        close_tap(&taps[i]);
+    }
+    run_ms(7000); /* nobody comes back */
+    after = stats_of_all();
+    assert_int_equal(after.readers + after.topics + after.ring_bytes, 0);
+    note(id, "three", true);
+    run();
+    assert_int_equal(stats_of_all().executed, after.executed);
+    end();
+}
+
+static void callers_who_differ_share_nothing_that_shows_it(void **state)
+{
+    static const char *const mine =
+        "subscription { tenantEvents { event { order { availableActions { command "
+        "allowed } } } } }";
+    char id[64];
+    (void)state;
+    begin(3);
+    assert_null(open_as(&taps[0], 0, mine, NULL, NULL, claims_of("one", &staff)));
+    assert_null(open_as(&taps[1], 0, mine, NULL, NULL, claims_of("two", &staff)));
+    run();
+    assert_int_equal(stats_of_all().topics, 2);
+    place("A", id);
+    run();
+    assert_true(events_of(&taps[0]) > 0 && events_of(&taps[0]) == events_of(&taps[1]));
+    close_tap(&taps[0]);
+    close_tap(&taps[1]);
+    end();
+}
+
+static void a_customer_never_gets_what_staff_see(void **state)
+{
+    char id[64];
+    (void)state;
+    begin(4);
+    assert_null(open_as(&taps[0], 2, TENANT_EVENTS, NULL, NULL, claims_of("c1", &customer)));
+    assert_null(open_as(&taps[1], 2, TENANT_EVENTS, NULL, NULL, claims_of("c2", &customer)));
+    assert_null(open_as(&taps[2], 2,
+                        "subscription { tenantEvents { event { type change order { notes { text } } } } }",
+                        NULL, NULL, claims_of("c1", &customer)));
+    run();
+    place("A", id);
+    note(id, "hidden", false);
+    note(id, "shown", true);
+    run();
+    assert_true(saw(&taps[0], "ORDER_CREATED"));
+    assert_false(saw(&taps[0], "STEP_STARTED"));
+    assert_int_equal(events_of(&taps[1]), 0); /* somebody else's order */
+    assert_true(saw(&taps[2], "shown"));
+    assert_false(saw(&taps[2], "hidden"));
+    for (unsigned i = 0; i < 3; i++)
+        close_tap(&taps[i]);
+    end();
+}
+
+#define ORDER_EVENTS                                                                                         \
+    "subscription($id: ID!) { orderEvents(orderId: $id) { cursor event { type order { orderId } } } }"
+
+static void an_orders_stream_is_for_who_may_read_it(void **state)
+{
+    char id[64], other[64], variables[128];
+    (void)state;
+    begin(5);
+    place("A", id);
+    place("B", other);
+    snprintf(variables, sizeof(variables), "{\"id\":\"%s\"}", id);
+    assert_null(open_as(&taps[0], 0, ORDER_EVENTS, variables, NULL, claims_of("sam", &staff)));
+    assert_null(open_as(&taps[1], 1, ORDER_EVENTS, variables, NULL, claims_of("c1", &customer)));
+    assert_null(open_as(&taps[2], 2, ORDER_EVENTS, variables, NULL, claims_of("c2", &customer)));
+    assert_null(open_as(&taps[3], 2, ORDER_EVENTS, "{\"id\":\"ORD-00000000000000000000000000\"}", NULL,
+                        claims_of("sam", &staff)));
+    assert_string_equal(
+        open_as(&taps[4], 2, ORDER_EVENTS, "{\"id\":\"nonsense\"}", NULL, claims_of("sam", &staff)),
+        "NOT_FOUND");
+    run();
+    assert_non_null(strstr(words_of(&taps[2]), "\"code\":\"NOT_FOUND\""));
+    assert_int_equal(taps[2].count, 0);
+    char unknown[1024];
+    snprintf(unknown, sizeof(unknown), "%s", words_of(&taps[2]));
+    assert_string_equal(unknown, words_of(&taps[3]));
+    note(other, "elsewhere", true);
+    note(id, "hidden", false);
+    note(id, "shown", true);
+    run();
+    assert_int_equal(events_of(&taps[0]), 2);
+    assert_int_equal(events_of(&taps[1]), 1);
+    assert_false(saw(&taps[0], other));
+    for (unsigned i = 0; i < 4; i++)
+        close_tap(&taps[i]);
+    end();
+}
+
+static void what_is_withdrawn_stops_at_once(void **state)
+{
+    static const char *const without =
+        "{\"name\":\"shop\",\"rolemap\":[{\"role\":\"staff\",\"permissions\":[\"get_order\",\"create_order\","
+        "\"add_note\"]}]}";
+    char id[64];
+    (void)state;
+    for (uint64_t seed = 20; seed < 30; seed++) {
+        begin(seed);
+        place("A", id);
+        assert_null(open_as(&taps[0], 0, TENANT_EVENTS, NULL, NULL, claims_of("c1", &customer)));
+        assert_null(open_as(&taps[1], 1, TENANT_EVENTS, NULL, NULL, claims_of("sam", &staff)));
+        run();
+        change_to(without);
+        size_t count = taps[0].count;
+        note(id, "after", true);
+        run();
+        assert_int_equal(taps[0].count, count);
+        assert_non_null(strstr(words_of(&taps[0]), "\"code\":\"FORBIDDEN\""));
+        assert_int_equal(events_of(&taps[1]), 1); /* moved, and missed nothing */
+        change_to("{\"name\":\"shop\",\"status\":\"suspended\"}");
+        run();
+        assert_string_equal(words_of(&taps[1]), "");
+        assert_string_equal(words_of(&taps[1]), "");
+        close_tap(&taps[0]);
+        close_tap(&taps[1]);
+        end();
+    }
+}
+
+static void a_token_ends_its_stream(void **state)
+{
+    struct http_claims *claims[3];
+    (void)state;
+    begin(6);
+    for (unsigned i = 0; i < 3; i++) {
+        claims[i] = claims_of("sam", &staff);
+        claims[i]->expires_ms = rt_now_ms(lab.host) + 3000 * (3 - (int)i);
+        assert_null(open_as(&taps[i], i, TENANT_EVENTS, NULL, NULL, claims[i]));
+    }
+    run_ms(4500);
+    assert_string_equal(words_of(&taps[0]), "");
+    assert_string_equal(words_of(&taps[1]), "");
+    assert_non_null(strstr(words_of(&taps[2]), "\"code\":\"TOKEN_EXPIRED\""));
+    assert_non_null(strstr(words_of(&taps[2]), "\"cursor\":\""));
+    run_ms(6000);
+    assert_non_null(strstr(words_of(&taps[0]), "TOKEN_EXPIRED"));
+    assert_int_equal(taps[2].wakes, 2); /* its beginning, and its end */
+    for (unsigned i = 0; i < 3; i++)
+        close_tap(&taps[i]);
+    end();
+}
+
+static void who_does_not_read_is_cut_off(void **state)
+{
+    char id[64], text[3900];
+    (void)state;
+    begin(7);
+    place("A", id);
+    static const char *const document = "subscription { tenantEvents { cursor event { change } } }";
+    assert_null(open_as(&taps[0], 0, document, NULL, NULL, claims_of("sam", &staff)));
+    assert_null(open_as(&taps[1], 0, document, NULL, NULL, claims_of("sam", &staff)));
+    run();
+    taps[0].stalled = true;
+    memset(text, 'x', sizeof(text) - 1);
+    text[sizeof(text) - 1] = 0;
+    for (unsigned i = 0; i < 1200; i++)
+        note(id, text, true);
+    run();
+    assert_int_equal(events_of(&taps[1]), 1200);
+    assert_true(stats_of_all().ring_bytes <= OMS_STREAM_RING_BYTES_MAX);
+    assert_non_null(strstr(words_of(&taps[0]), "\"code\":\"SLOW_READER\""));
+    /* It comes again with the cursor that it was told, and has missed nothing. */
+    char last_id[64];
+    const char *cursor = strstr(words_of(&taps[0]), "\"cursor\":\"") + 10;
+    snprintf(last_id, sizeof(last_id), "%.*s", (int)strcspn(cursor, "\""), cursor);
+    close_tap(&taps[0]);
+    assert_null(open_as(&taps[0], 0, document, NULL, last_id, claims_of("sam", &staff)));
+    run();
+    assert_int_equal(events_of(&taps[0]), 1200);
+    close_tap(&taps[0]);
+    close_tap(&taps[1]);
+    end();
+}
+
+static void checkpoints_move_the_cursor_on(void **state)
+{
+    char id[64], other[64], variables[128];
+    (void)state;
+    begin(8);
+    place("A", id);
+    snprintf(variables, sizeof(variables), "{\"id\":\"%s\"}", id);
+    assert_null(open_as(
+        &taps[0], 0, "subscription { tenantEvents(filter: { stages: [CANCELLED] }) { cursor event { id } } }",
+        NULL, NULL, claims_of("sam", &staff)));
+    assert_null(open_as(&taps[1], 1, ORDER_EVENTS, variables, NULL, claims_of("sam", &staff)));
+    assert_null(
+        open_as(&taps[2], 1,
+                "subscription { tenantEvents(filter: { stages: [CANCELLED] }) { cursor event { order { "
+                "notes { text } } } } }",
+                NULL, NULL, claims_of("sam", &staff)));
+    run();
+    place("B", other);
+    uint64_t durable = store_durable_commit(lab.store, store_partition_of(1));
+    run_ms(25000);
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(events_of(&taps[i]), 0);
+        assert_int_equal(taps[i].count, 2); /* where it begins, and that nothing was for it */
+        assert_true(taps[i].items[1].commit >= durable);
+        assert_non_null(strstr(taps[i].items[1].json, "\"event\":null"));
+    }
+    run_ms(25000); /* nothing happens: nothing is said */
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(taps[i].count, 2);
+        close_tap(&taps[i]);
+    }
+    end();
+}
+
+static void cursors_are_checked(void **state)
+{
+    char id[64], first[64];
+    (void)state;
+    api_lab_init(&lab, 9, CONFIG);
+    struct oms_error error;
+    lab.api->config.stream_replay_hours = 1;
+    assert_int_equal(stream_hub_create(lab.api, &error), OMS_OK);
+    place("A", id);
+    note(id, "old", true);
+    run();
+    rt_host_sim_advance(lab.host, 2 * 3600 * 1000);
+    note(id, "young", true);
+    run();
+    assert_string_equal(open_as(&taps[0], 0, TENANT_EVENTS, NULL, "what", claims_of("sam", &staff)),
+                        "BAD_USER_INPUT");
+    char beyond[IDS_CURSOR_TEXT_MAX];
+    (void)ids_cursor_text((struct ids_cursor){UINT64_C(1) << 40, 0}, beyond);
+    assert_string_equal(open_as(&taps[0], 0, TENANT_EVENTS, NULL, beyond, claims_of("sam", &staff)),
+                        "BAD_USER_INPUT");
+    assert_null(open_as(&taps[0], 0, TENANT_EVENTS, NULL, "0", claims_of("sam", &staff)));
+    run();
+    assert_int_equal(taps[0].count, 0);
+    assert_non_null(strstr(words_of(&taps[0]), "\"code\":\"CURSOR_EXPIRED\""));
+    const char *at = strstr(words_of(&taps[0]), "\"firstCursor\":\"");
+    assert_non_null(at);
+    snprintf(first, sizeof(first), "%.*s", (int)strcspn(at + 15, "\""), at + 15);
+    close_tap(&taps[0]);
+    assert_null(open_as(&taps[0], 0, TENANT_EVENTS, NULL, first, claims_of("sam", &staff)));
+    run();
+    assert_int_equal(events_of(&taps[0]), 1);
+    close_tap(&taps[0]);
+    end();
+}
+
+static void a_tenant_has_so_many_streams(void **state)
+{
+    (void)state;
+    begin(10);
+    change_to("{\"name\":\"shop\",\"limits\":{\"streams\":2}}");
+    assert_null(open_as(&taps[0], 0, TENANT_EVENTS, NULL, NULL, claims_of("sam", &staff)));
+    assert_null(open_as(&taps[1], 1, TENANT_EVENTS, NULL, NULL, claims_of("sam", &staff)));
+    assert_string_equal(open_as(&taps[2], 2, TENANT_EVENTS, NULL, NULL, claims_of("sam", &staff)),
+                        "LIMIT_EXCEEDED");
+    close_tap(&taps[0]);
+    assert_null(open_as(&taps[2], 2, TENANT_EVENTS, NULL, NULL, claims_of("sam", &staff)));
+    run();
+    stream_hub_drain(lab.api);
+    run();
+    assert_non_null(strstr(words_of(&taps[1]), "\"code\":\"SERVER_STOPPING\""));
+    assert_non_null(strstr(words_of(&taps[2]), "\"code\":\"SERVER_STOPPING\""));
+    assert_string_equal(open_as(&taps[0], 0, TENANT_EVENTS, NULL, NULL, claims_of("sam", &staff)),
+                        "SERVER_STOPPING");
+    close_tap(&taps[1]);
+    close_tap(&taps[2]);
     end();
 }
 
@@ -614,10 +978,17 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(events_come_as_they_are_committed),
+        cmocka_unit_test(an_event_is_executed_once_for_all),
+        cmocka_unit_test(callers_who_differ_share_nothing_that_shows_it),
+        cmocka_unit_test(a_customer_never_gets_what_staff_see),
+        cmocka_unit_test(an_orders_stream_is_for_who_may_read_it),
+        cmocka_unit_test(what_is_withdrawn_stops_at_once),
+        cmocka_unit_test(a_token_ends_its_stream),
+        cmocka_unit_test(who_does_not_read_is_cut_off),
+        cmocka_unit_test(checkpoints_move_the_cursor_on),
+        cmocka_unit_test(cursors_are_checked),
+        cmocka_unit_test(a_tenant_has_so_many_streams),
         cmocka_unit_test(every_reader_sees_the_log),
     };
-    (void)customer;
-    (void)note;
-    (void)run_ms;
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
