@@ -11,6 +11,7 @@ LISTEN ?= 127.0.0.1:8080
 KILL_ROUNDS ?= 100
 SIM_SEEDS ?= 5000
 FUZZ_SECONDS ?= 60
+CONFORMANCE_ROUNDS ?= 50000
 PREFIX ?= /usr/local
 
 SOURCES = $(shell git ls-files '*.c' '*.h')
@@ -19,13 +20,13 @@ say = @printf '==> %s\n' "$(1)"
 configure = test -f build$(2)/build.ninja || cmake --preset $(1)
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test test-asan test-tsan bench sim kill-test fuzz lint format format-check install-deps \
+.PHONY: help build run test test-asan test-tsan bench sim kill-test conformance fuzz lint format format-check install-deps \
 	install clean node-modules
 
 help: ## this list
 	@echo "LiteOMS: what make can do"
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
-	@echo "Settings: DATA=$(DATA) LISTEN=$(LISTEN) JOBS=$(JOBS) KILL_ROUNDS SIM_SEEDS FUZZ_SECONDS PREFIX"
+	@echo "Settings: DATA=$(DATA) LISTEN=$(LISTEN) JOBS=$(JOBS) KILL_ROUNDS SIM_SEEDS CONFORMANCE_ROUNDS FUZZ_SECONDS PREFIX"
 
 build: ## install what is missing, build the release: build/liteoms
 	@cmake/install-deps build
@@ -84,6 +85,14 @@ kill-test: node-modules ## kill -9 the server KILL_ROUNDS times under load and c
 	@cmake --build build-asan -j $(JOBS)
 	$(call say,$(KILL_ROUNDS) rounds of kill -9)
 	@LITEOMS_KILL_ROUNDS=$(KILL_ROUNDS) ctest --test-dir build-asan -L kill --no-tests=error --output-on-failure --timeout 36000
+
+conformance: node-modules ## CONFORMANCE_ROUNDS fresh documents, judged by graphql-js
+	@$(call configure,asan,-asan)
+	@cmake --build build-asan --target liteoms conformance_probe -j $(JOBS)
+	@seed=$${LITEOMS_CONFORMANCE_SEED:-$$(date +%s)}; \
+	echo "==> $(CONFORMANCE_ROUNDS) documents from seed $$seed"; \
+	LITEOMS_CONFORMANCE_SEED=$$seed LITEOMS_CONFORMANCE_ROUNDS=$(CONFORMANCE_ROUNDS) \
+	    ctest --test-dir build-asan -R integration_conformance --no-tests=error --output-on-failure --timeout 36000
 
 fuzz: ## run each fuzz target for FUZZ_SECONDS
 	@cmake/install-deps build develop
