@@ -91,7 +91,8 @@ static bool gql_unescape_unicode(struct oms_str s, size_t *at, uint32_t *out)
     return gql_is_scalar_value(*out);
 }
 
-/* Decodes the inside of a quoted string, source[start, end), which holds at least one backslash. */
+/* Decodes the inside of a quoted string, source[start, end), in which a character stands behind each
+ * backslash. */
 static void gql_decode_string(struct gql_lexer *lexer, size_t start, size_t end)
 {
     static const char marks[] = "\"\\/bfnrt", values[] = "\"\\/\b\f\n\r\t";
@@ -136,13 +137,17 @@ static void gql_lex_quoted(struct gql_lexer *lexer, size_t start)
         if (s[at] == '\\') {
             escaped = true;
             at++;
-            if (at >= end || s[at] == '\n' || s[at] == '\r')
+            if (at >= end || s[at] == '\n' || s[at] == '\r') {
+                at--; /* nothing is escaped: the backslash ends it */
                 break;
+            }
         }
         at++;
     }
     if (at >= end || s[at] != '"') {
-        gql_lexer_fail(lexer, (uint32_t)(at < end ? at : end), "Unterminated string.");
+        if (escaped)
+            gql_decode_string(lexer, start + 1, at); /* a bad escape is what the author should see first */
+        gql_lexer_fail(lexer, (uint32_t)at, "Unterminated string.");
         return;
     }
     lexer->token.kind = GQL_TOKEN_STRING;

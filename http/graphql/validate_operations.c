@@ -65,23 +65,52 @@ static const struct gql_set *gql_root_set(struct gql_validator *v, const struct 
     return s->kind == GQL_SELECT_SPREAD ? s->fragment->set : s->set;
 }
 
-static void gql_check_root(struct gql_validator *v, const struct gql_selection *s, struct gql_map *keys)
+/* What a walk over the root fields found. */
+struct gql_roots {
+    struct gql_map keys;               /* response names */
+    const struct gql_applied *decides; /* the first @skip or @include */
+};
+
+static const struct gql_applied *gql_find_applied(const struct gql_selection *s,
+                                                  const struct gql_directive *directive)
 {
+    const struct gql_applied *applied = s->directives;
+
+    while (applied && !oms_str_eq(applied->name, directive->name))
+        applied = applied->next;
+    return applied;
+}
+
+static void gql_find_condition(struct gql_validator *v, const struct gql_selection *s,
+                               struct gql_roots *roots)
+{
+    if (roots->decides || !s->conditional)
+        return;
+    roots->decides = gql_find_applied(s, v->schema->skip);
+    if (!roots->decides)
+        roots->decides = gql_find_applied(s, v->schema->include);
+}
+
+static void gql_check_root(struct gql_validator *v, const struct gql_selection *s, struct gql_roots *roots)
+{
+    if (s->kind != GQL_SELECT_FIELD)
+        return;
     if (s->name.len > 2 && s->name.data[0] == '_' && s->name.data[1] == '_')
         GQL_VALIDATE_ERROR(v, s->at, "A subscription's root cannot be the introspection field \"%.*s\".",
                            GQL_NAME(s->name));
-    if (!gql_map_get(keys, s->key) && keys->count == 1)
+    if (!gql_map_get(&roots->keys, s->key) && roots->keys.count == 1)
         GQL_VALIDATE_ERROR(v, s->at, "A subscription must have exactly one root field.");
-    gql_map_add(keys, s->key, (void *)(uintptr_t)s);
+    gql_map_add(&roots->keys, s->key, (void *)(uintptr_t)s);
 }
 
-/* CollectSubscriptionFields, in the document's order. */
-static void gql_check_roots(struct gql_validator *v, const struct gql_operation_ast *operation)
+/* CollectSubscriptionFields: shows `visit` every selection of the root, in the document's order. */
+static void gql_each_root(struct gql_validator *v, const struct gql_operation_ast *operation,
+                          void (*visit)(struct gql_validator *v, const struct gql_selection *s,
+                                        struct gql_roots *roots),
+                          struct gql_roots *roots)
 {
     struct gql_root_place bottom = {NULL, operation->set->first}, *at = &bottom;
-    struct gql_map keys;
 
-    gql_map_init(&keys, v->scratch, &v->schema->key);
     v->document->stamp++;
     while (at) {
         const struct gql_selection *s = at->next;
@@ -91,11 +120,9 @@ static void gql_check_roots(struct gql_validator *v, const struct gql_operation_
             continue;
         }
         at->next = s->next;
-        if (s->conditional)
-            GQL_VALIDATE_ERROR(v, s->at, "@skip and @include cannot stand at the root of a subscription.");
-        if (s->kind == GQL_SELECT_FIELD) {
-            gql_check_root(v, s, &keys);
-        } else if ((inner = gql_root_set(v, s, operation->root)) != NULL) {
+        visit(v, s, roots);
+        inner = s->kind == GQL_SELECT_FIELD ? NULL : gql_root_set(v, s, operation->root);
+        if (inner) {
             struct gql_root_place *deeper = GQL_NEW(v->scratch, struct gql_root_place);
             *deeper = (struct gql_root_place){at, inner->first};
             at = deeper;
@@ -106,7 +133,15 @@ static void gql_check_roots(struct gql_validator *v, const struct gql_operation_
 void gql_validate_subscriptions(struct gql_validator *v)
 {
     for (const struct gql_operation_ast *o = v->document->operations; o; o = o->next) {
-        if (o->kind == GQL_SUBSCRIPTION && o->root)
-            gql_check_roots(v, o);
+        struct gql_roots roots = {.decides = NULL};
+        if (o->kind != GQL_SUBSCRIPTION || !o->root)
+            continue;
+        gql_map_init(&roots.keys, v->scratch, &v->schema->key);
+        gql_each_root(v, o, gql_find_condition, &roots);
+        if (roots.decides)
+            GQL_VALIDATE_ERROR(v, roots.decides->at,
+                               "@skip and @include cannot stand at the root of a subscription.");
+        else
+            gql_each_root(v, o, gql_check_root, &roots);
     }
 }

@@ -157,7 +157,10 @@ static void test_string_faults(void **state)
     (void)state;
     check_fault("\"abc", "Unterminated string.", 1, 5);
     check_fault("\"abc\n\"", "Unterminated string.", 1, 5);
-    check_fault("\"abc\\", "Unterminated string.", 1, 6);
+    check_fault("\"abc\\", "Unterminated string.", 1, 5);
+    check_fault("\"abc\\\n\"", "Unterminated string.", 1, 5);
+    check_fault("\"\\n\\u{41)", "Invalid Unicode escape in a string.", 1, 4);
+    check_fault("\"\\n", "Unterminated string.", 1, 4);
     check_fault("\"a\\x\"", "Invalid escape in a string.", 1, 3);
     check_fault("\"\\u12\"", "Invalid Unicode escape in a string.", 1, 2);
     check_fault("\"\\uD800\"", "Invalid Unicode escape in a string.", 1, 2);
