@@ -27,6 +27,7 @@
 #include "http/server_h2o.h"
 #include "http/server_stats.h"
 #include "http/store_key.h"
+#include "http/stream/front.h"
 #include "http/stream/stream.h"
 #include "runtime/base/alloc.h"
 #include "runtime/base/assert.h"
@@ -48,6 +49,7 @@ struct serve {
     struct http_server *server;
     struct http_server_stats *stats;
     struct api *api;
+    struct stream_front *front;
     struct http_ops ops;
     struct http_issuer dev_issuer;
     struct http_issuer_set issuers;
@@ -197,6 +199,14 @@ static void make_cors(struct serve *serve)
 
 static enum oms_status make_api(struct serve *serve, struct oms_error *error)
 {
+    const struct stream_front_config front = {
+        .host = serve->host,
+        .handle = api_handle_graphql,
+        .handle_as = api_handle_graphql_as,
+        .authenticate = authenticate,
+        .authenticate_context = serve,
+    };
+    serve->front = stream_front_create(&front);
     const struct api_config config = {
         .host = serve->host,
         .system = serve->system,
@@ -205,10 +215,16 @@ static enum oms_status make_api(struct serve *serve, struct oms_error *error)
         .authenticate_context = serve,
         .cors = cors_of,
         .cors_context = serve,
+        .subscribe = stream_front_subscribe,
+        .ticket = stream_front_ticket,
+        .stream_context = serve->front,
         .stream_replay_hours = serve->config->stream_replay_hours,
     };
     enum oms_status status = api_create(&config, &serve->api, error);
-    return status == OMS_OK ? stream_hub_create(serve->api, error) : status;
+    if (status != OMS_OK)
+        return status;
+    stream_front_bind(serve->front, serve->api);
+    return stream_hub_create(serve->api, error);
 }
 
 static enum oms_status make_server(struct serve *serve, struct oms_error *error)
@@ -225,8 +241,8 @@ static enum oms_status make_server(struct serve *serve, struct oms_error *error)
         .observe = http_router_observe,
         .context = serve->router,
     };
-    const struct http_route graphql = {"/graphql", 1u << HTTP_GET | 1u << HTTP_POST, api_handle_graphql,
-                                       serve->api};
+    const struct http_route graphql = {"/graphql", 1u << HTTP_GET | 1u << HTTP_POST, stream_front_handle,
+                                       serve->front};
     serve->ops = (struct http_ops){.metrics = serve->metrics, .ready = is_ready, .context = serve};
     http_router_add(serve->router, &graphql);
     http_ops_add_routes(serve->router, &serve->ops);
@@ -335,6 +351,7 @@ static void fini(struct serve *serve)
         stream_hub_destroy(serve->api); /* after the connections, which close their readers */
         api_destroy(serve->api);
     }
+    stream_front_destroy(serve->front);
     if (serve->system)
         actors_system_destroy(serve->system);
     if (serve->stats)

@@ -16,6 +16,7 @@ struct front_shard {
 
 struct stream_front {
     struct stream_front_config config;
+    void *context; /* of the endpoint */
     unsigned shard_count;
     struct front_shard shards[];
 };
@@ -45,7 +46,7 @@ static void redeemed(struct stream_front *front, struct http_exchange *exchange,
             "The ticket is unknown, was used already, or is older than a minute: ask for a new one");
         return;
     }
-    front->config.handle_as(exchange, front->config.context, claims);
+    front->config.handle_as(exchange, front->context, claims);
 }
 
 static void redemption_returned(struct rt_shard *shard, struct rt_message *message)
@@ -114,7 +115,7 @@ void stream_front_handle(struct http_exchange *exchange, void *context)
             return;
         }
     }
-    front->config.handle(exchange, front->config.context);
+    front->config.handle(exchange, front->context);
 }
 
 void stream_front_subscribe(void *context, struct api_shard *as, struct http_exchange *exchange,
@@ -137,7 +138,6 @@ struct stream_front *stream_front_create(const struct stream_front_config *confi
     struct stream_front *front = oms_calloc(1, sizeof(*front) + count * sizeof(front->shards[0]));
     const struct stream_ws_config websockets = {
         .handle = config->handle,
-        .context = config->context,
         .authenticate = config->authenticate,
         .authenticate_context = config->authenticate_context,
     };
@@ -150,6 +150,13 @@ struct stream_front *stream_front_create(const struct stream_front_config *confi
         front->shards[i].tickets = http_tickets_create(i);
     }
     return front;
+}
+
+void stream_front_bind(struct stream_front *front, void *context)
+{
+    front->context = context;
+    for (unsigned i = 0; i < front->shard_count; i++)
+        stream_ws_bind(front->shards[i].websockets, context);
 }
 
 void stream_front_destroy(struct stream_front *front)

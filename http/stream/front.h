@@ -21,7 +21,6 @@ struct stream_front_config {
     /* The endpoint, for senders whose token it verifies, and for one who is known (takes over the hold). */
     void (*handle)(struct http_exchange *exchange, void *context);
     void (*handle_as)(struct http_exchange *exchange, void *context, const struct http_claims *claims);
-    void *context;
     /* As in api_config. */
     bool (*authenticate)(struct http_exchange *exchange, void *context, const struct http_claims **out);
     void *authenticate_context;
@@ -29,6 +28,8 @@ struct stream_front_config {
 
 /* Before the host starts. */
 struct stream_front *stream_front_create(const struct stream_front_config *config);
+/* What the endpoint is called with. */
+void stream_front_bind(struct stream_front *front, void *context);
 /* After the host has stopped and the connections have gone. */
 void stream_front_destroy(struct stream_front *front);
 

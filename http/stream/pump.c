@@ -196,6 +196,5 @@ void stream_pumps_destroy(struct stream_pumps *pumps)
     if (!pumps)
         return;
     OMS_ASSERT(!pumps->idle_first);
-    rt_timer_stop(pumps->shard, &pumps->heartbeat);
     oms_free(pumps);
 }

@@ -302,6 +302,11 @@ struct stream_ws_service *stream_ws_create(struct rt_shard *shard, const struct 
     return service;
 }
 
+void stream_ws_bind(struct stream_ws_service *service, void *context)
+{
+    service->context = context;
+}
+
 void stream_ws_destroy(struct stream_ws_service *service)
 {
     oms_free(service);

@@ -27,16 +27,17 @@ struct http_claims;
 
 struct stream_ws_service; /* a shard's */
 
-/* `handle` runs an operation's exchange (api_handle_graphql with `context`); `authenticate` as in api_config.
+/* `handle` runs an operation's exchange (api_handle_graphql); `authenticate` as in api_config.
  */
 struct stream_ws_config {
     void (*handle)(struct http_exchange *exchange, void *context);
-    void *context;
     bool (*authenticate)(struct http_exchange *exchange, void *context, const struct http_claims **out);
     void *authenticate_context;
 };
 
 struct stream_ws_service *stream_ws_create(struct rt_shard *shard, const struct stream_ws_config *config);
+/* What `handle` is called with. */
+void stream_ws_bind(struct stream_ws_service *service, void *context);
 /* Its connections have gone. */
 void stream_ws_destroy(struct stream_ws_service *service);
 /* Takes an exchange that asks for a WebSocket (http_websocket_wanted) over. */

@@ -43,6 +43,7 @@ struct ws_operation {
 struct stream_ws_service {
     struct rt_shard *shard;
     struct stream_ws_config config;
+    void *context; /* of config.handle */
     struct stream_ws_stats stats;
 };
 

@@ -327,7 +327,7 @@ void ws_operation_start(struct ws_connection *connection, struct oms_str id, con
         http_respond_error(&operation->exchange, 413, "BODY_TOO_LARGE",
                            "The operation is larger than this server takes");
     else
-        service->config.handle(&operation->exchange, service->config.context);
+        service->config.handle(&operation->exchange, service->context);
 }
 
 /* ---- connection_init ---- */
