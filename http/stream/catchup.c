@@ -72,17 +72,26 @@ static enum oms_status ask_kept(struct stream_catchup *catchup, struct store_eng
 
 /* ---- a page ---- */
 
+/* What one execution needs beside the page's own memory; used again for the next. */
+struct execution {
+    struct oms_arena scratch;
+    struct oms_buf value, text;
+};
+
+/* Each event has the bounds of a request of its own. */
 static struct http_payload *execute(const struct stream_topic *topic, struct api_scene *scene,
-                                    const struct api_event *event, struct oms_buf *value,
-                                    struct oms_buf *text)
+                                    const struct api_event *event, struct execution *execution)
 {
     struct api_stream_item item = {
         .commit = event->event->commit, .ordinal = event->event->ordinal, .event = event};
     char cursor[IDS_CURSOR_TEXT_MAX];
     size_t len = ids_cursor_text((struct ids_cursor){item.commit, item.ordinal}, cursor);
-    oms_buf_reset(text);
-    stream_execute(&topic->binding, &item, scene, scene->arena, value, text);
-    struct http_payload *payload = http_payload_event("next", oms_str_make(cursor, len), oms_buf_str(text));
+    oms_buf_reset(&execution->text);
+    oms_arena_reset(&execution->scratch);
+    atomic_store_explicit(scene->rows, 0, memory_order_relaxed);
+    stream_execute(&topic->binding, &item, scene, &execution->scratch, &execution->value, &execution->text);
+    struct http_payload *payload =
+        http_payload_event("next", oms_str_make(cursor, len), oms_buf_str(&execution->text));
     payload->commit = item.commit;
     payload->ordinal = item.ordinal;
     payload->events = 1;
@@ -110,18 +119,20 @@ static enum oms_status read_page(struct stream_catchup *catchup, struct api_scen
 {
     struct order_history_page page = {.count = 0};
     struct api_event_page *value;
-    struct oms_buf json, text;
+    struct execution execution;
     enum oms_status status = read_events(catchup, scene, &page);
     if (status == OMS_OK)
         status = api_pages_events(scene, &page, OMS_STR_NONE, &value);
     if (status != OMS_OK)
         return status;
-    oms_buf_init(&json, OMS_RESPONSE_BYTES_MAX);
-    oms_buf_init(&text, OMS_RESPONSE_BYTES_MAX + (1u << 20));
+    oms_arena_init(&execution.scratch, 16u << 10, OMS_REQUEST_ARENA_BYTES_MAX);
+    oms_buf_init(&execution.value, OMS_RESPONSE_BYTES_MAX);
+    oms_buf_init(&execution.text, OMS_RESPONSE_BYTES_MAX + (1u << 20));
     for (size_t i = 0; i < value->count; i++)
-        catchup->items[catchup->count++] = execute(catchup->topic, scene, &value->events[i], &json, &text);
-    oms_buf_fini(&json);
-    oms_buf_fini(&text);
+        catchup->items[catchup->count++] = execute(catchup->topic, scene, &value->events[i], &execution);
+    oms_arena_fini(&execution.scratch);
+    oms_buf_fini(&execution.value);
+    oms_buf_fini(&execution.text);
     catchup->more = page.has_next;
     catchup->end = (struct ids_cursor){page.end_commit, page.end_ordinal};
     struct ids_cursor durable = {catchup->durable, STREAM_ORDINAL_END};

@@ -139,6 +139,8 @@ enum oms_status stream_hub_create(struct api *api, struct oms_error *error)
     hub->api = api;
     hub->host = api->config.host;
     hub->store = actors_store(api->config.system);
+    hub->ring_payloads_max = OMS_STREAM_RING_PAYLOADS_MAX;
+    hub->late_max = OMS_STREAM_LATE_UNITS_MAX;
     hub->replay_ms = (int64_t)api->config.stream_replay_hours * 3600 * 1000;
     hub->observer = (struct order_observer){
         .context = hub, .begin = begin, .event = event, .committed = committed, .tenant = tenant};

@@ -4,6 +4,7 @@
  * A report's node belongs to the shard that fills it and comes back to be filled again. On the reader's shard
  * the units of a partition are put in the order of their commit numbers: each unit of the partition is
  * reported by the shard that made it, with or without events, so a missing number is one that is on its way.
+ * Where one shard lags so far that too many would have to wait, the partition's topics go on from the log.
  * Numbers from before the registration was complete are dropped here; those are read from the log.
  */
 #include "http/stream/stream_impl.h"
@@ -12,7 +13,6 @@
 
 #define REPORT_ITEMS_KEPT 1024
 #define LATE_MIN          64
-#define LATE_MAX          (2u << 20) /* above all that the shards may have in flight */
 
 /* ---- the order's side ---- */
 
@@ -104,7 +104,6 @@ static void late_grow(struct stream_partition *partition, uint64_t commit)
     size_t cap = partition->cap ? partition->cap : LATE_MIN;
     while (commit - partition->expected >= cap)
         cap *= 2;
-    OMS_ASSERT(cap <= LATE_MAX);
     struct stream_late *late = oms_calloc(cap, sizeof(*late));
     for (size_t i = 0; i < partition->cap; i++) {
         uint64_t at = partition->expected + i;
@@ -142,6 +141,30 @@ static void deliver_late(struct stream_partition *partition)
     }
 }
 
+static void late_free(struct stream_partition *partition)
+{
+    for (size_t i = 0; i < partition->cap; i++) {
+        drop(partition->late[i].items, partition->late[i].count);
+        oms_free(partition->late[i].items);
+    }
+    oms_free(partition->late);
+    partition->late = NULL;
+    partition->cap = 0;
+}
+
+/* Everything durable now is left to the log; what comes after it is still reported, all of it. */
+static void skip(struct stream_shard *ss, struct stream_partition *partition, uint16_t number)
+{
+    uint64_t durable = store_durable_commit(ss->hub->store, number);
+    late_free(partition);
+    partition->expected = durable + 1;
+    for (struct stream_link *link = ss->topics.next; link != &ss->topics; link = link->next) {
+        struct stream_topic *topic = OMS_CONTAINER_OF(link, struct stream_topic, all);
+        if (topic->partition == number && topic->spec->field == API_TENANT_EVENTS)
+            stream_topic_skip(topic, durable);
+    }
+}
+
 static void take_unit(struct stream_shard *ss, const struct stream_report_item *unit)
 {
     struct stream_partition *partition = ss->partitions[unit->partition];
@@ -152,8 +175,11 @@ static void take_unit(struct stream_shard *ss, const struct stream_report_item *
         deliver(unit->commit, items, unit->count);
         partition->expected++;
         deliver_late(partition);
-    } else {
+    } else if (unit->commit - partition->expected < ss->hub->late_max) {
         keep_late(partition, unit->commit, items, unit->count);
+    } else {
+        drop(items, unit->count);
+        skip(ss, partition, unit->partition);
     }
 }
 
@@ -214,11 +240,7 @@ void stream_partition_live(struct stream_shard *ss, uint16_t number, uint64_t co
 
 static void partition_free(struct stream_partition *partition)
 {
-    for (size_t i = 0; i < partition->cap; i++) {
-        drop(partition->late[i].items, partition->late[i].count);
-        oms_free(partition->late[i].items);
-    }
-    oms_free(partition->late);
+    late_free(partition);
     oms_free(partition);
 }
 

@@ -259,6 +259,8 @@ struct stream_topic *stream_topic_get(struct stream_shard *ss, struct stream_spe
 void stream_topic_stop(struct stream_topic *topic);
 /* A payload of a source: takes over the hold. NULL: it is in the log. */
 void stream_topic_add(struct stream_topic *topic, uint64_t commit, struct http_payload *payload);
+/* Everything up to the commit is to be read from the log: its sessions go there and come back. */
+void stream_topic_skip(struct stream_topic *topic, uint64_t commit);
 void stream_topic_append(struct stream_topic *topic, struct http_payload *payload);
 /* Nothing is missing up to this commit. */
 uint64_t stream_topic_position(const struct stream_topic *topic);
@@ -355,6 +357,8 @@ struct stream_hub {
     struct order_observer observer;
     struct stream_shard **shards;
     unsigned shard_count;
+    size_t ring_payloads_max;         /* a power of two */
+    uint64_t late_max;                /* units of a partition that wait for one before them */
     int64_t replay_ms;                /* how far back a stream may begin; 0: to the beginning */
     _Atomic uint32_t *tenant_streams; /* of all shards, by tenant number: the one thing that they share */
 };

@@ -257,7 +257,7 @@ static void ring_make_room(struct stream_topic *topic, size_t len)
         ring_drop(topic);
     if (topic->head - topic->tail < topic->ring_cap)
         return;
-    if (topic->ring_cap < OMS_STREAM_RING_PAYLOADS_MAX)
+    if (topic->ring_cap < ss->hub->ring_payloads_max)
         ring_grow(topic);
     else
         ring_drop(topic);
@@ -321,6 +321,29 @@ void stream_topic_tail_done(struct stream_topic *topic, struct stream_catchup *j
         tail_ask(topic);
 }
 
+void stream_topic_skip(struct stream_topic *topic, uint64_t commit)
+{
+    struct ids_cursor end = {commit, STREAM_ORDINAL_END};
+    if (topic->state != STREAM_TOPIC_LIVE || topic->stopped || commit <= topic->covered)
+        return;
+    topic->covered = commit;
+    if (topic->spec->from_store) { /* which has the log read in any case */
+        topic->behind = commit;
+        tail_ask(topic);
+        return;
+    }
+    while (topic->tail < topic->head)
+        ring_drop(topic);
+    topic->evicted = false;
+    topic->at = topic->ring_from = end;
+    if (topic->position < commit)
+        topic->position = commit;
+    for (struct stream_link *link = topic->members.next, *next; link != &topic->members; link = next) {
+        next = link->next;
+        stream_session_again(OMS_CONTAINER_OF(link, struct stream_session, member));
+    }
+}
+
 void stream_topic_add(struct stream_topic *topic, uint64_t commit, struct http_payload *payload)
 {
     if (topic->state != STREAM_TOPIC_LIVE || topic->stopped || commit <= topic->covered) {
@@ -337,16 +360,7 @@ void stream_topic_add(struct stream_topic *topic, uint64_t commit, struct http_p
         stream_topic_append(topic, payload);
         return;
     }
-    /* Too large to be held: it lies in the log only, and so does all before it from now on. */
-    while (topic->tail < topic->head)
-        ring_drop(topic);
-    if (topic->at.commit < commit)
-        topic->at = topic->ring_from = (struct ids_cursor){commit, 0};
-    topic->ring_from = topic->at;
-    for (struct stream_link *link = topic->members.next, *next; link != &topic->members; link = next) {
-        next = link->next;
-        stream_session_again(OMS_CONTAINER_OF(link, struct stream_session, member));
-    }
+    stream_topic_skip(topic, commit); /* it was too large to be held */
 }
 
 /* ---- positions and checkpoints ---- */

@@ -11,7 +11,7 @@
 #include "actors/ids.h"
 #include "api_lab.h"
 #include "http/api/request.h"
-#include "http/stream/stream.h"
+#include "http/stream/stream_impl.h"
 #include "runtime/base/alloc.h"
 #include "runtime/base/assert.h"
 #include "runtime/base/json.h"
@@ -593,7 +593,7 @@ static void a_tenant_has_so_many_streams(void **state)
     "version stage fulfillmentStatus finalAmount { amount } customerDetails { email } lineItems { "          \
     "lineItemId orderQuantity vendor { vendorId } } availableActions { allowed } }"
 #define SLOW_FIELDS                                                                                          \
-    "cursor type change order { version notes { text } events(first: 2) { nodes { type cursor } } }"
+    "cursor type change order { orderId version notes { text } events(first: 2) { nodes { type cursor } } }"
 
 static const char *const selections[] = {FAST_FIELDS, SLOW_FIELDS};
 static const char *const filters[] = {
@@ -674,8 +674,9 @@ static bool before(struct ids_cursor a, struct ids_cursor b)
 /* A reader of the random test: one document over several connections, each resumed where the last ended. */
 struct random_reader {
     struct tap tap;
-    bool used, order_stream;
+    bool used;
     unsigned role, fields, filter;
+    char order[64]; /* of an order's stream; else "" */
     char document[2048];
     struct ids_cursor start, last; /* before the first event; of the last item seen */
     struct seen *all;              /* of the connections before */
@@ -683,6 +684,10 @@ struct random_reader {
 };
 
 #define READERS 12
+#define ORDERS  24
+
+static char order_ids[ORDERS][64];
+static unsigned order_count;
 
 static struct random_reader readers[READERS];
 static struct audit audit;
@@ -732,9 +737,18 @@ static void reader_begin(struct random_reader *reader, struct oms_prng *prng)
     }
     if (how)
         snprintf(after, sizeof(after), ", after: \"%s\"", cursor);
-    snprintf(reader->document, sizeof(reader->document),
-             "subscription { tenantEvents(filter: { %s }%s) { cursor event { %s } } }",
-             filters[reader->filter], after, selections[reader->fields]);
+    if (order_count && oms_prng_below(prng, 3) == 0) {
+        reader->role = reader->filter = 0;
+        const char *id = order_ids[oms_prng_below(prng, order_count)];
+        snprintf(reader->order, sizeof(reader->order), "%s", id);
+        snprintf(reader->document, sizeof(reader->document),
+                 "subscription { orderEvents(orderId: \"%s\"%s) { cursor event { %s } } }", id, after,
+                 selections[reader->fields]);
+    } else {
+        snprintf(reader->document, sizeof(reader->document),
+                 "subscription { tenantEvents(filter: { %s }%s) { cursor event { %s } } }",
+                 filters[reader->filter], after, selections[reader->fields]);
+    }
     connect(reader, prng, NULL);
 }
 
@@ -767,6 +781,15 @@ static void reader_look(struct random_reader *reader, struct oms_prng *prng)
     reader_resume(reader, prng);
 }
 
+/* The next logged event that the reader must have seen, from `at` on. */
+static size_t next_expected(const struct random_reader *reader, size_t at)
+{
+    while (at < audit.count && (!before(reader->start, audit.items[at].cursor) ||
+                                (reader->order[0] && !strstr(audit.items[at].json, reader->order))))
+        at++;
+    return at;
+}
+
 static void reader_check(struct random_reader *reader)
 {
     size_t expected = 0;
@@ -782,8 +805,7 @@ static void reader_check(struct random_reader *reader)
         last = at;
         if (!seen->event)
             continue;
-        while (expected < audit.count && !before(reader->start, audit.items[expected].cursor))
-            expected++;
+        expected = next_expected(reader, expected);
         if (expected == audit.count)
             fail_msg("an event that is not in the log: %s", seen->json);
         const char *event = strstr(seen->json, "\"event\":");
@@ -795,8 +817,7 @@ static void reader_check(struct random_reader *reader)
             fail_msg("reader %s\nlive    %s\nlogged  %s", reader->document, event, logged);
         expected++;
     }
-    while (expected < audit.count && !before(reader->start, audit.items[expected].cursor))
-        expected++;
+    expected = next_expected(reader, expected);
     if (expected != audit.count)
         fail_msg("%zu of %zu events are missing: %s\nnext: %s", audit.count - expected, audit.count,
                  reader->document, audit.items[expected].json);
@@ -816,15 +837,11 @@ static void reader_end(struct random_reader *reader)
 /* ---- random commands, several under way at once ---- */
 
 #define FLIGHTS 6
-#define ORDERS  24
 
 static struct {
     struct fake_exchange fake;
     bool used;
 } flights[FLIGHTS];
-static char order_ids[ORDERS][64];
-static unsigned order_count;
-
 static void flights_look(void)
 {
     for (unsigned i = 0; i < FLIGHTS; i++) {
@@ -921,6 +938,9 @@ static void one_seed(uint64_t seed)
     oms_prng_seed(&prng, seed);
     begin(seed);
     order_count = 0;
+    struct stream_hub *hub = lab.api->streams; /* small, so that their ends are met */
+    hub->late_max = seed % 3 ? OMS_STREAM_LATE_UNITS_MAX : 2;
+    hub->ring_payloads_max = seed % 2 ? OMS_STREAM_RING_PAYLOADS_MAX : 8;
     for (unsigned round = 0; round < 250; round++) {
         struct random_reader *reader = &readers[oms_prng_below(&prng, READERS)];
         unsigned what = (unsigned)oms_prng_below(&prng, 20);
