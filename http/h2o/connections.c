@@ -150,6 +150,24 @@ static void cut_stream(struct http_slot *slot)
 }
 
 /*
+ * libuv's function, put before it for the library: h2o 2.2 calls it with no buffers at all when OpenSSL
+ * refuses to encrypt, as it does once a client has sent a broken record, and libuv ends the process for that.
+ * Here such a write fails like one on a connection that has gone, and h2o closes it. (The dynamic linker
+ * looks for a library's symbols in the program first.)
+ */
+int uv_write(uv_write_t *request, uv_stream_t *stream, const uv_buf_t bufs[], unsigned count, uv_write_cb cb)
+{
+    static char byte[1];
+    const uv_buf_t lost = {byte, sizeof(byte)};
+    uv_os_fd_t fd;
+    if (count > 0)
+        return uv_write2(request, stream, bufs, count, NULL, cb);
+    if (uv_fileno((uv_handle_t *)stream, &fd) == 0)
+        shutdown(fd, SHUT_RDWR);
+    return uv_write2(request, stream, &lost, 1, NULL, cb);
+}
+
+/*
  * After a read error libuv lets nobody write to the stream any more, and says so by uv_write's result, which
  * h2o 2.2 does not look at: closing a TLS connection that its client has reset, h2o waits for ever for the
  * end of its close_notify. Here it is told.

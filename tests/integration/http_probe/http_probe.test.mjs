@@ -5,13 +5,14 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import http from 'node:http';
 import http2 from 'node:http2';
+import net from 'node:net';
 import path from 'node:path';
 import { test } from 'node:test';
 import tls from 'node:tls';
 
 import {
   cert, curl, DATA, END_HEADERS, END_STREAM, folder, frame, headerBlock, HEADERS, key, PING, post, preface, program, raw,
-  readToEnd, request, RST_STREAM, run, Server, sleep, withServer,
+  readToEnd, request, RST_STREAM, run, Server, SETTINGS, sleep, WINDOW_UPDATE, withServer,
 } from './probe.mjs';
 
 test('speaks HTTP/1.1 and HTTP/2 in clear text', () => withServer([], async (server) => {
@@ -58,6 +59,31 @@ test('speaks both over TLS by ALPN, 1.2 at least', () => withServer(['--tls', ce
   clear.write('GET / HTTP/1.1\r\n\r\n');
   await readToEnd(clear, 5000);
   assert.equal((await curl(`${server.url}/healthz`)).body, 'ok\n');
+}));
+
+test('a broken record behind an answer that waits ends its connection only', () => withServer(['--tls', cert, key], async (server) => {
+  const tcp = net.connect(server.port, '127.0.0.1');
+  const socket = tls.connect({ socket: tcp, rejectUnauthorized: false, ALPNProtocols: ['h2'] });
+  socket.on('error', () => {});
+  tcp.on('error', () => {});
+  await new Promise((resolve) => socket.on('secureConnect', resolve));
+  // A large answer that is not read: a write waits. Then a ping, whose answer waits behind it, and the broken record:
+  // when the write is done, the library has something to say that it can no longer encrypt.
+  socket.write(Buffer.concat([preface.subarray(0, 24), frame(SETTINGS, 0, 0, Buffer.from([0, 4, 0x7f, 0xff, 0xff, 0xff])),
+    frame(WINDOW_UPDATE, 0, 0, Buffer.from([0x7f, 0, 0, 0])),
+    frame(HEADERS, END_HEADERS | END_STREAM, 1, headerBlock(0x82, '/large'))]));
+  socket.pause();
+  tcp.pause();
+  await sleep(500);
+  socket.write(frame(PING, 0, 0, Buffer.alloc(8)));
+  await sleep(100);
+  fs.writeSync(tcp._handle.fd, Buffer.concat([Buffer.from([0x17, 3, 3, 0, 32]), Buffer.alloc(32, 0x55)]));
+  await sleep(300);
+  const closed = new Promise((resolve) => tcp.on('close', resolve));
+  tcp.resume();
+  socket.resume();
+  await closed;
+  assert.equal((await curl('--http2', `${server.url}/healthz`)).body, 'ok\n');
 }));
 
 test('answers unknown paths, wrong methods and preflights', () => withServer([], async (server) => {
