@@ -13,6 +13,9 @@
 #include "http/graphql/types.h"
 #include "runtime/base/limits.h"
 
+/* Names of the schema and five hints of it fit; what does not is cut. */
+#define GQL_COERCION_MESSAGE_SIZE 768
+
 /* A variable's value in one request. */
 struct gql_bound {
     const struct oms_value *given; /* as it came; NULL when it did not */
@@ -26,7 +29,7 @@ struct gql_coercion {
     const struct gql_bound *bound;             /* by variable index */
     bool exhausted;
     unsigned depth;
-    char message[320]; /* after a failure: what is wrong, ending in a full stop */
+    char message[GQL_COERCION_MESSAGE_SIZE]; /* after a failure: what is wrong, ending in a full stop */
     struct gql_coercion_step {
         struct oms_str name; /* absent: an index */
         size_t index;
@@ -57,7 +60,7 @@ const char *gql_coercion_place(const struct gql_coercion *c, char out[160]);
  * scalar or an enum. False with a message.
  */
 bool gql_coerce_leaf(const struct gql_type *type, struct oms_value *value, bool literal,
-                     struct oms_arena *arena, char message[320]);
+                     struct oms_arena *arena, char message[GQL_COERCION_MESSAGE_SIZE]);
 /* A number, string, boolean, null or enum literal as a value. */
 struct oms_value gql_literal_leaf(const struct gql_lit *lit);
 

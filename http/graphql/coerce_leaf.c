@@ -55,7 +55,8 @@ static int gql_cut(struct oms_str text)
     return (int)len;
 }
 
-static bool gql_leaf_error(char message[320], struct oms_str want, const struct oms_value *value)
+static bool gql_leaf_error(char message[GQL_COERCION_MESSAGE_SIZE], struct oms_str want,
+                           const struct oms_value *value)
 {
     static const char *const words[] = {
         [OMS_VALUE_NULL] = "null", [OMS_VALUE_LIST] = "a list", [OMS_VALUE_OBJECT] = "an object"};
@@ -63,25 +64,27 @@ static bool gql_leaf_error(char message[320], struct oms_str want, const struct 
 
     switch (value->kind) {
     case OMS_VALUE_BOOL:
-        snprintf(message, 320, "Expected %.*s, found %s.", want_len, want.data,
+        snprintf(message, GQL_COERCION_MESSAGE_SIZE, "Expected %.*s, found %s.", want_len, want.data,
                  value->boolean ? "true" : "false");
         break;
     case OMS_VALUE_INT:
-        snprintf(message, 320, "Expected %.*s, found %lld.", want_len, want.data, (long long)value->integer);
+        snprintf(message, GQL_COERCION_MESSAGE_SIZE, "Expected %.*s, found %lld.", want_len, want.data,
+                 (long long)value->integer);
         break;
     case OMS_VALUE_STRING:
-        snprintf(message, 320, "Expected %.*s, found \"%.*s\".", want_len, want.data, gql_cut(value->text),
-                 value->text.data);
+        snprintf(message, GQL_COERCION_MESSAGE_SIZE, "Expected %.*s, found \"%.*s\".", want_len, want.data,
+                 gql_cut(value->text), value->text.data);
         break;
     case OMS_VALUE_NUMBER:
     case OMS_VALUE_ENUM:
-        snprintf(message, 320, "Expected %.*s, found %.*s.", want_len, want.data, gql_cut(value->text),
-                 value->text.data);
+        snprintf(message, GQL_COERCION_MESSAGE_SIZE, "Expected %.*s, found %.*s.", want_len, want.data,
+                 gql_cut(value->text), value->text.data);
         break;
     case OMS_VALUE_NULL:
     case OMS_VALUE_LIST:
     case OMS_VALUE_OBJECT:
-        snprintf(message, 320, "Expected %.*s, found %s.", want_len, want.data, words[value->kind]);
+        snprintf(message, GQL_COERCION_MESSAGE_SIZE, "Expected %.*s, found %s.", want_len, want.data,
+                 words[value->kind]);
         break;
     }
     return false;
@@ -119,7 +122,7 @@ static bool gql_to_whole(const struct oms_value *value, bool literal, int64_t *o
     return true;
 }
 
-static bool gql_coerce_int(struct oms_value *value, bool literal, char message[320])
+static bool gql_coerce_int(struct oms_value *value, bool literal, char message[GQL_COERCION_MESSAGE_SIZE])
 {
     int64_t number;
 
@@ -129,7 +132,8 @@ static bool gql_coerce_int(struct oms_value *value, bool literal, char message[3
     return true;
 }
 
-static bool gql_coerce_id(struct oms_value *value, struct oms_arena *arena, char message[320])
+static bool gql_coerce_id(struct oms_value *value, struct oms_arena *arena,
+                          char message[GQL_COERCION_MESSAGE_SIZE])
 {
     char digits[24];
     int len;
@@ -149,7 +153,7 @@ static bool gql_coerce_id(struct oms_value *value, struct oms_arena *arena, char
 }
 
 static bool gql_coerce_builtin(enum gql_scalar scalar, struct oms_value *value, bool literal,
-                               struct oms_arena *arena, char message[320])
+                               struct oms_arena *arena, char message[GQL_COERCION_MESSAGE_SIZE])
 {
     double number;
 
@@ -174,9 +178,10 @@ static bool gql_coerce_builtin(enum gql_scalar scalar, struct oms_value *value, 
 }
 
 static bool gql_coerce_enum(const struct gql_type *type, struct oms_value *value, bool literal,
-                            char message[320])
+                            char message[GQL_COERCION_MESSAGE_SIZE])
 {
     const struct gql_enum_value *known = NULL;
+    struct oms_str text = OMS_STR_NONE;
     char want[128];
 
     if (value->kind == OMS_VALUE_ENUM || (!literal && value->kind == OMS_VALUE_STRING))
@@ -187,17 +192,22 @@ static bool gql_coerce_enum(const struct gql_type *type, struct oms_value *value
     }
     snprintf(want, sizeof(want), "a value of the enum %.*s", GQL_NAME(type->name));
     gql_leaf_error(message, oms_str_of(want), value);
-    if (value->kind == OMS_VALUE_ENUM || value->kind == OMS_VALUE_STRING) {
+    if (value->kind == OMS_VALUE_BOOL)
+        text = value->boolean ? OMS_STR("true") : OMS_STR("false");
+    else if (value->kind == OMS_VALUE_ENUM || value->kind == OMS_VALUE_STRING ||
+             value->kind == OMS_VALUE_NUMBER)
+        text = value->text;
+    if (oms_str_present(text)) {
         struct gql_hint hint =
-            gql_did_you_mean(NULL, value->text, type->value_count, gql_value_name_at, type->values);
+            gql_did_you_mean(NULL, text, type->value_count, gql_value_name_at, type->values);
         size_t len = strlen(message);
-        snprintf(message + len, 320 - len, "%s", hint.text);
+        snprintf(message + len, GQL_COERCION_MESSAGE_SIZE - len, "%s", hint.text);
     }
     return false;
 }
 
 bool gql_coerce_leaf(const struct gql_type *type, struct oms_value *value, bool literal,
-                     struct oms_arena *arena, char message[320])
+                     struct oms_arena *arena, char message[GQL_COERCION_MESSAGE_SIZE])
 {
     struct oms_str text = OMS_STR_NONE;
 
@@ -212,7 +222,7 @@ bool gql_coerce_leaf(const struct gql_type *type, struct oms_value *value, bool 
         size_t len = text.len < 300 ? text.len : 300;
         while (len > 0 && len < text.len && ((unsigned char)text.data[len] & 0xC0) == 0x80)
             len--;
-        snprintf(message, 320, "%.*s", (int)len, text.data);
+        snprintf(message, GQL_COERCION_MESSAGE_SIZE, "%.*s", (int)len, text.data);
     } else {
         char want[128];
         snprintf(want, sizeof(want), "a %.*s", GQL_NAME(type->name));

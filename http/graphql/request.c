@@ -188,7 +188,7 @@ static bool gql_bind_slot(struct gql_binding_run *run, const struct gql_plan_slo
 {
     struct gql_coercion c;
     struct oms_value *args = oms_arena_calloc(run->arena, 1, sizeof(*args));
-    char text[640], place[160];
+    char text[GQL_COERCION_MESSAGE_SIZE + 200], place[160];
 
     if (!args)
         return false;

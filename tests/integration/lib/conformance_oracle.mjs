@@ -106,8 +106,8 @@ export function classify(response) {
   return { verdict, errors };
 }
 
-// (Theirs compares the text with its quotes when a string stands where an enum's value should.)
-const hint = (message) => (/^Enum ".*" cannot represent non-enum value: "|^Expected a value of the enum \w+, found "/.test(message) ? '' : message).match(/ Did you mean ([^?]*)\?/)?.[1] ?? '';
+// (Theirs compares what was written, with its quotes and brackets, where an enum's value should stand.)
+const hint = (message) => (/^Enum ".*" cannot represent non-enum value: ["[{]|^Expected a value of the enum \w+, found ("|a list|an object)/.test(message) ? '' : message).match(/ Did you mean ([^?]*)\?/)?.[1] ?? '';
 const quoted = (text) => [...text.matchAll(/"([^"]*)"/g)].map((match) => match[1]).join(' ');
 const at = (location) => (location ? `${location.line}:${location.column}` : '-');
 
@@ -119,7 +119,7 @@ function lines({ errors }, { hints }) {
 
 // The oracle does not know the type of __typename when it asks what can be merged: String! and an enum under one name
 // pass. By section 5.3.2 they do not.
-export function mergesTypename({ document }, { errors }) {
+export function mergesTypename({ document }, { errors = [] }) {
   const places = new Set();
   visit(document, { Field({ name, loc }) { if (name.value === '__typename') places.add(at(getLocation(loc.source, loc.start))); } });
   return errors.length > 0 && errors.every(({ message, locations }) => /cannot be merged: their types differ/.test(message)
