@@ -177,6 +177,12 @@ struct gql_root {
 
 size_t gql_request_root_count(const struct gql_request *request);
 const struct gql_root *gql_request_root(const struct gql_request *request, size_t index);
+/*
+ * What the request asks, in objects (see cost.h), with its variables. Looks at the request only where a
+ * variable gives a page's size; then it needs a little of `arena`, and an exhausted one makes the cost the
+ * highest there is.
+ */
+uint64_t gql_request_cost(const struct gql_request *request, struct oms_arena *arena);
 /* True when the root's selection contains `path`, dotted response-independent field names: "nodes.events". */
 bool gql_root_selects(const struct gql_request *request, size_t index, const char *path);
 

@@ -6,6 +6,7 @@
 #include "http/graphql/plan.h"
 
 #include "http/graphql/coerce.h"
+#include "http/graphql/cost.h"
 #include "http/graphql/errors.h"
 #include "http/graphql/memory.h"
 #include "http/graphql/plan_collect.h"
@@ -295,6 +296,7 @@ static void gql_plan_sum(struct gql_planner *p)
     for (struct gql_pending *pending = p->last; pending; pending = pending->previous) {
         for (uint32_t i = 0; i < pending->object->count; i++)
             pending->object->needs |= gql_step_needs(&pending->object->steps[i]);
+        gql_cost_object(p->plan, pending->object);
     }
     for (uint32_t level = 1; level <= p->levels; level++)
         frames += p->stack[level];

@@ -52,6 +52,10 @@ struct gql_step {
     const struct gql_field *field;
 };
 
+struct gql_cost { /* see cost.h */
+    uint64_t fixed, item;
+};
+
 struct gql_plan_object {
     const struct gql_type *type;
     struct gql_step *steps;
@@ -61,6 +65,9 @@ struct gql_plan_object {
     unsigned needs;                /* gql_field_flags of all below */
     const struct gql_lit *refused; /* the variable in @skip or @include that was null, which an error must
                                       tell when the object is executed; NULL: none */
+    uint32_t cost_slot;            /* GQL_NO_SLOT: its cost depends on no variable */
+    struct gql_cost cost;
+    struct gql_plan_object *cost_next; /* the next one up that depends on variables */
 };
 
 /* In a mask, beside false and true. */
@@ -83,6 +90,9 @@ struct gql_plan {
     struct gql_root *roots;             /* as gql_request_root shows them, where arguments are constant */
     const struct gql_plan_slot *slots;
     uint32_t slot_count;
+    uint32_t varying_count; /* objects whose cost depends on variables, from the bottom up */
+    struct gql_plan_object *varying, *varying_last;
+    uint64_t cost; /* where none does */
 };
 
 /*

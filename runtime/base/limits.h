@@ -85,6 +85,11 @@
 #define OMS_GQL_INTROSPECTION_LISTS_MAX 2 /* lists of the schema within one another */
 #define OMS_GQL_PREPARED_BYTES_MAX (32u << 20) /* of one document with its plans */
 #define OMS_GQL_VARIANTS_MAX       4    /* plans of one operation, by what @skip and @include leave */
+#define OMS_GQL_COST_LIST          3    /* items that the cost of a document assumes of a list within an order */
+#define OMS_GQL_COST_MAX           10000000 /* of one request */
+#define OMS_GQL_PERSISTED_MAX      1000 /* documents that clients registered by their hash, per shard */
+#define OMS_GQL_PERSISTED_BYTES    (16u << 20)
+#define OMS_GQL_PERSISTED_NEWS_MAX 64   /* of one shard, on their way to the others */
 #define OMS_GQL_PLAN_CACHE_MAX     1024 /* per shard */
 #define OMS_GQL_PLAN_CACHE_BYTES   (64u << 20)
 #define OMS_PAGE_SIZE_DEFAULT      20
