@@ -23,9 +23,9 @@
 #define KIB              UINT64_C(1024)
 #define GIB              (KIB * KIB * KIB)
 
-const char *const http_config_keys[] = {"listen", "tls",      "data",          "shards",
-                                        "dev",    "graphiql", "single_tenant", "log_level",
-                                        "limits", "issuers",  "tenants",       NULL};
+const char *const http_config_keys[] = {"listen",   "tls",           "data",      "shards", "dev",
+                                        "graphiql", "single_tenant", "log_level", "limits", "graphql",
+                                        "issuers",  "tenants",       NULL};
 
 const char *const http_config_limit_keys[] = {"body_bytes",
                                               "body_bytes_connection",
@@ -56,6 +56,7 @@ void http_config_init(struct http_config *config)
         .orders_resident_max = OMS_ORDERS_RESIDENT_MAX,
         .orders_thawed_max = OMS_ORDERS_THAWED_MAX,
     };
+    http_graphql_settings_init(&config->graphql);
     oms_arena_init(&config->arena, 64u << 10, ARENA_BYTES_MAX);
 }
 
@@ -218,6 +219,7 @@ static void read_top(struct http_settings *top, struct http_config *config, cons
     config->log_level = (enum oms_log_level)level;
     read_tls(top, config, folder);
     read_limits(top, config);
+    http_graphql_settings_read(top, folder, &config->arena, &config->graphql);
     read_issuers(top, config, folder);
     read_tenants(top, config);
 }

@@ -10,6 +10,7 @@
 #define HTTP_CONFIG_H
 
 #include "http/auth/issuer.h"
+#include "http/graphql_settings.h"
 #include "http/server_h2o.h"
 #include "runtime/base/arena.h"
 #include "runtime/base/log.h"
@@ -31,6 +32,7 @@ struct http_config {
     struct http_server_limits limits;
     unsigned drain_timeout_ms;
     unsigned token_cache_max; /* per shard */
+    struct http_graphql_settings graphql;
     uint64_t disk_reserve_bytes;
     uint64_t orders_resident_max; /* per shard */
     uint64_t orders_thawed_max;   /* per shard */

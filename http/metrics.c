@@ -16,7 +16,7 @@
 #define DEFINITIONS_MAX 512
 #define SOURCES_MAX     32
 
-enum kind { KIND_COUNTER, KIND_GAUGE, KIND_HISTOGRAM };
+enum kind { KIND_COUNTER, KIND_GAUGE, KIND_HISTOGRAM, KIND_SIZES };
 
 struct definition {
     enum kind kind;
@@ -98,6 +98,12 @@ unsigned http_metrics_histogram(struct http_metrics *metrics, const char *name, 
     return define(metrics, KIND_HISTOGRAM, name, help, labels, HTTP_METRICS_BUCKETS + 1);
 }
 
+unsigned http_metrics_sizes(struct http_metrics *metrics, const char *name, const char *help,
+                            const char *labels)
+{
+    return define(metrics, KIND_SIZES, name, help, labels, HTTP_METRICS_BUCKETS + 1);
+}
+
 uint64_t http_metrics_value(struct http_metrics *metrics, unsigned id)
 {
     uint64_t sum = 0;
@@ -174,7 +180,7 @@ void http_metrics_write_histogram(struct oms_buf *out, const char *name, const c
 static void write_definition(struct http_metrics *metrics, const struct definition *definition,
                              struct oms_buf *out)
 {
-    if (definition->kind != KIND_HISTOGRAM) {
+    if (definition->kind == KIND_COUNTER || definition->kind == KIND_GAUGE) {
         http_metrics_write_u64(out, definition->name, definition->labels,
                                http_metrics_value(metrics, definition->id));
         return;
@@ -182,9 +188,10 @@ static void write_definition(struct http_metrics *metrics, const struct definiti
     uint64_t counts[HTTP_METRICS_BUCKETS];
     for (unsigned i = 0; i < HTTP_METRICS_BUCKETS; i++)
         counts[i] = http_metrics_value(metrics, definition->id + i);
-    uint64_t sum_ns = http_metrics_value(metrics, definition->id + HTTP_METRICS_BUCKETS);
+    uint64_t sum = http_metrics_value(metrics, definition->id + HTTP_METRICS_BUCKETS);
+    bool times = definition->kind == KIND_HISTOGRAM; /* in nanoseconds */
     http_metrics_write_histogram(out, definition->name, definition->labels, counts, HTTP_METRICS_BUCKETS,
-                                 HTTP_METRICS_BUCKET_SHIFT, sum_ns / 1000, true);
+                                 times ? HTTP_METRICS_BUCKET_SHIFT : 0, times ? sum / 1000 : sum, times);
 }
 
 static bool named_before(const struct http_metrics *metrics, unsigned index)
@@ -197,7 +204,7 @@ static bool named_before(const struct http_metrics *metrics, unsigned index)
 
 void http_metrics_render(struct http_metrics *metrics, struct oms_buf *out)
 {
-    static const char *const types[] = {"counter", "gauge", "histogram"};
+    static const char *const types[] = {"counter", "gauge", "histogram", "histogram"};
     for (unsigned i = 0; i < metrics->definition_count; i++) {
         const struct definition *first = &metrics->definitions[i];
         if (named_before(metrics, i))

@@ -47,6 +47,11 @@ unsigned http_metrics_gauge(struct http_metrics *metrics, const char *name, cons
 unsigned http_metrics_histogram(struct http_metrics *metrics, const char *name, const char *help,
                                 const char *labels);
 
+/* Numbers without a unit, in buckets of 1, 2, 4 …, kept by somebody else: HTTP_METRICS_BUCKETS slots from the
+ * id on for http_metrics_set, and one behind them for the sum. */
+unsigned http_metrics_sizes(struct http_metrics *metrics, const char *name, const char *help,
+                            const char *labels);
+
 /* The row's own thread. */
 static inline void http_metrics_add(struct http_metrics_row *row, unsigned id, uint64_t count)
 {

@@ -25,8 +25,8 @@ void http_throttle_fini(struct http_throttle *throttle)
     *throttle = (struct http_throttle){0};
 }
 
-/* The tenant's place; new ones are full. */
-static uint64_t *place(struct http_throttle *throttle, uint32_t tenant)
+/* New ones are full. */
+uint64_t *http_throttle_place(struct http_throttle *throttle, uint32_t tenant)
 {
     OMS_ASSERT(tenant < OMS_TENANTS_MAX);
     if (tenant >= throttle->count) {
@@ -41,17 +41,94 @@ static uint64_t *place(struct http_throttle *throttle, uint32_t tenant)
     return &throttle->full_ns[tenant];
 }
 
-uint64_t http_throttle_take(struct http_throttle *throttle, uint32_t tenant, uint64_t per_second,
-                            uint64_t now_ns)
+uint64_t http_throttle_take_many(struct http_throttle *throttle, uint32_t tenant, uint64_t per_second,
+                                 uint64_t count, uint64_t now_ns)
 {
     if (!per_second)
         return 0;
     uint64_t interval = throttle->shares * SECOND_NS / per_second;
     uint64_t burst = interval > SECOND_NS ? interval : SECOND_NS;
-    uint64_t *full = place(throttle, tenant);
-    uint64_t then = (*full > now_ns ? *full : now_ns) + interval;
+    uint64_t *full = http_throttle_place(throttle, tenant);
+    uint64_t then = (*full > now_ns ? *full : now_ns) + count * interval;
     if (then > now_ns + burst)
         return then - (now_ns + burst);
     *full = then;
     return 0;
+}
+
+uint64_t http_throttle_take(struct http_throttle *throttle, uint32_t tenant, uint64_t per_second,
+                            uint64_t now_ns)
+{
+    return http_throttle_take_many(throttle, tenant, per_second, 1, now_ns);
+}
+
+/* ---- budgets ---- */
+
+_Static_assert(HTTP_BUDGET_CAPACITY_MAX <= UINT64_MAX / (OMS_SHARDS_MAX * SECOND_NS), "no product overflows");
+
+/* How long the units take to come. */
+static uint64_t time_of(const struct http_budget *budget, unsigned shares, uint64_t units)
+{
+    return units * (shares * SECOND_NS) / budget->restore;
+}
+
+uint64_t http_budget_take(const struct http_budget *budget, unsigned shares, uint64_t full_ns, uint64_t units,
+                          uint64_t now_ns)
+{
+    OMS_ASSERT(units <= HTTP_BUDGET_CAPACITY_MAX);
+    return (full_ns > now_ns ? full_ns : now_ns) + time_of(budget, shares, units);
+}
+
+uint64_t http_budget_wait(const struct http_budget *budget, unsigned shares, uint64_t full_ns, uint64_t units,
+                          uint64_t now_ns)
+{
+    uint64_t then = http_budget_take(budget, shares, full_ns, units, now_ns);
+    uint64_t empty = now_ns + time_of(budget, shares, budget->capacity);
+    return then > empty ? then - empty : 0;
+}
+
+uint64_t http_budget_available(const struct http_budget *budget, unsigned shares, uint64_t full_ns,
+                               uint64_t now_ns)
+{
+    uint64_t missing_ns = full_ns > now_ns ? full_ns - now_ns : 0;
+    uint64_t whole_ns = time_of(budget, shares, budget->capacity);
+    if (missing_ns >= whole_ns)
+        return 0;
+    /* What is missing of a unit counts as a whole one. */
+    uint64_t unit_ns = shares * SECOND_NS;
+    return budget->capacity - (missing_ns * budget->restore + unit_ns - 1) / unit_ns;
+}
+
+/* ---- the table ---- */
+
+#define TABLE_SETS 2048u
+#define TABLE_WAYS 4u
+
+struct http_budget_table {
+    struct bucket {
+        uint64_t hash, full_ns;
+    } buckets[TABLE_SETS][TABLE_WAYS];
+};
+
+struct http_budget_table *http_budget_table_create(void)
+{
+    return oms_calloc(1, sizeof(struct http_budget_table));
+}
+
+void http_budget_table_destroy(struct http_budget_table *table)
+{
+    oms_free(table);
+}
+
+uint64_t *http_budget_table_place(struct http_budget_table *table, uint64_t hash)
+{
+    struct bucket *set = table->buckets[hash % TABLE_SETS], *fullest = set;
+    for (unsigned i = 0; i < TABLE_WAYS; i++) {
+        if (set[i].hash == hash)
+            return &set[i].full_ns;
+        if (set[i].full_ns < fullest->full_ns)
+            fullest = &set[i];
+    }
+    *fullest = (struct bucket){hash, 0};
+    return &fullest->full_ns;
 }

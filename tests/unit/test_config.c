@@ -40,6 +40,12 @@ static void test_defaults(void **state)
     assert_int_equal(config.disk_reserve_bytes, OMS_DISK_RESERVE_BYTES);
     assert_int_equal(config.issuer_count, 0);
     assert_int_equal(config.tenant_count, 0);
+    assert_false(config.graphql.introspection_off);
+    assert_int_equal(config.graphql.persisted_queries, OMS_GQL_PERSISTED_MAX);
+    assert_int_equal(config.graphql.batch_max, 0);
+    assert_int_equal(config.graphql.cost_max, OMS_GQL_COST_MAX);
+    assert_int_equal(config.graphql.tenant_cost.capacity, 0);
+    assert_null(config.graphql.allow_list);
     http_config_fini(&config);
 }
 
@@ -65,6 +71,23 @@ static void test_values(void **state)
     assert_int_equal(config.tenant_count, 2);
     /* Numbers of the tenants' part keep their text. */
     assert_true(oms_str_eq_c(oms_value_get(&config.tenants[0], "x")->text, "0.10"));
+    http_config_fini(&config);
+}
+
+static void test_graphql(void **state)
+{
+    (void)state;
+    assert_true(parse("{\"graphql\": {\"introspection\": false, \"persisted_queries\": 7, \"batch_max\": 3,"
+                      "\"cost_max\": 0, \"cost_bucket\": 9, \"cost_restore\": 8, \"subject_cost_bucket\": 6,"
+                      "\"subject_cost_restore\": 5}}"));
+    assert_true(config.graphql.introspection_off);
+    assert_int_equal(config.graphql.persisted_queries, 7);
+    assert_int_equal(config.graphql.batch_max, 3);
+    assert_int_equal(config.graphql.cost_max, 0);
+    assert_int_equal(config.graphql.tenant_cost.capacity, 9);
+    assert_int_equal(config.graphql.tenant_cost.restore, 8);
+    assert_int_equal(config.graphql.subject_cost.capacity, 6);
+    assert_int_equal(config.graphql.subject_cost.restore, 5);
     http_config_fini(&config);
 }
 
@@ -99,6 +122,13 @@ static void test_mistakes(void **state)
          "'limits.body_byte' is not a known key; did you mean 'body_bytes'?"},
         {"{\"limits\": {\"body_bytes\": 1}}", "'limits.body_bytes' must be a whole number from 1024 to"},
         {"{\"limits\": {\"connections\": 0}}", "'limits.connections' must be"},
+        {"{\"graphql\": []}", "'graphql' must be an object"},
+        {"{\"graphql\": {\"introspection\": 1}}", "'graphql.introspection' must be true or false"},
+        {"{\"graphql\": {\"batch_max\": 101}}", "'graphql.batch_max' must be a whole number from 0 to 100"},
+        {"{\"graphql\": {\"cost_bucket\": 5}}", "'graphql.cost_restore' is required with 'cost_bucket'"},
+        {"{\"graphql\": {\"cost_restore\": 5}}", "'graphql.cost_bucket' is required with 'cost_restore'"},
+        {"{\"graphql\": {\"allow_list\": \"/nowhere/x\"}}", "'graphql.allow_list' cannot be read"},
+        {"{\"graphql\": {\"allow_lists\": \"x\"}}", "did you mean 'allow_list'?"},
         {"{\"issuers\": {}}", "'issuers' must be a list, not an object"},
         {"{\"issuers\": [{\"isuer\": 1}]}", "'issuers[0].isuer' is not a known key; did you mean 'issuer'?"},
         {"{\"tenants\": [7]}", "'tenants[0]' must be an object"},
@@ -216,6 +246,8 @@ static void test_documents(void **state)
         assert_shown(http_config_keys[i], example, manual);
     for (size_t i = 0; http_config_limit_keys[i]; i++)
         assert_shown(http_config_limit_keys[i], example, manual);
+    for (size_t i = 0; http_graphql_setting_keys[i]; i++)
+        assert_shown(http_graphql_setting_keys[i], example, manual);
     for (size_t i = 0; i < sizeof(issuer_keys) / sizeof(*issuer_keys); i++)
         assert_shown(issuer_keys[i], example, manual);
     for (size_t i = 0; i < sizeof(tenant_keys) / sizeof(*tenant_keys); i++)
@@ -255,13 +287,10 @@ static void test_documents(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_defaults),
-        cmocka_unit_test(test_values),
-        cmocka_unit_test(test_mistakes),
-        cmocka_unit_test(test_null_is_absent),
-        cmocka_unit_test(test_same_issuer_twice),
-        cmocka_unit_test(test_check),
-        cmocka_unit_test(test_files),
+        cmocka_unit_test(test_defaults),       cmocka_unit_test(test_values),
+        cmocka_unit_test(test_graphql),        cmocka_unit_test(test_mistakes),
+        cmocka_unit_test(test_null_is_absent), cmocka_unit_test(test_same_issuer_twice),
+        cmocka_unit_test(test_check),          cmocka_unit_test(test_files),
         cmocka_unit_test(test_documents),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
