@@ -211,6 +211,7 @@ static enum oms_status make_api(struct serve *serve, struct oms_error *error)
         .host = serve->host,
         .system = serve->system,
         .single_tenant = serve->config->single_tenant,
+        .graphql = serve->config->graphql,
         .authenticate = authenticate,
         .authenticate_context = serve,
         .cors = cors_of,

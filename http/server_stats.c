@@ -37,6 +37,13 @@ enum stat {
     STAT_PLAN_EVICTIONS,
     STAT_PLANS,
     STAT_PLAN_BYTES,
+    STAT_PERSISTED_HITS,
+    STAT_PERSISTED_MISSES,
+    STAT_PERSISTED_REGISTERED,
+    STAT_PERSISTED_EVICTIONS,
+    STAT_PERSISTED,
+    STAT_PERSISTED_BYTES,
+    STAT_THROTTLED,
     STAT_QUERIES,
     STAT_MUTATIONS,
     STAT_GRAPHQL_ERRORS,
@@ -84,6 +91,16 @@ static const struct {
                              "Prepared documents dropped for room."},
     [STAT_PLANS] = {false, "liteoms_plan_cache_entries", "Prepared documents."},
     [STAT_PLAN_BYTES] = {false, "liteoms_plan_cache_bytes", "Memory of prepared documents."},
+    [STAT_PERSISTED_HITS] = {true, "liteoms_persisted_query_hits_total", "Documents found by their hash."},
+    [STAT_PERSISTED_MISSES] = {true, "liteoms_persisted_query_misses_total",
+                               "Hashes of documents that are not known: PERSISTED_QUERY_NOT_FOUND."},
+    [STAT_PERSISTED_REGISTERED] = {true, "liteoms_persisted_queries_registered_total",
+                                   "Documents that clients registered."},
+    [STAT_PERSISTED_EVICTIONS] = {true, "liteoms_persisted_query_evictions_total",
+                                  "Registered documents dropped for room."},
+    [STAT_PERSISTED] = {false, "liteoms_persisted_queries", "Registered documents, in each shard's store."},
+    [STAT_PERSISTED_BYTES] = {false, "liteoms_persisted_query_bytes", "Memory of registered documents."},
+    [STAT_THROTTLED] = {true, "liteoms_graphql_throttled_total", "Requests refused with 429 and THROTTLED."},
     [STAT_QUERIES] = {true, "liteoms_graphql_queries_total", "GraphQL queries run."},
     [STAT_MUTATIONS] = {true, "liteoms_graphql_mutations_total", "GraphQL mutation documents run."},
     [STAT_GRAPHQL_ERRORS] = {true, "liteoms_graphql_errors_total", "GraphQL answers with errors."},
@@ -108,6 +125,7 @@ struct http_server_stats {
     struct store *store;
     struct api *api;
     unsigned ids[STAT_COUNT];
+    unsigned costs;
     struct shard_stats *shards;
 };
 
@@ -164,6 +182,13 @@ static void copy(struct rt_shard *shard, struct http_server_stats *all)
     values[STAT_PLAN_EVICTIONS] = g.plan_evictions;
     values[STAT_PLANS] = g.plans;
     values[STAT_PLAN_BYTES] = g.plan_bytes;
+    values[STAT_PERSISTED_HITS] = g.persisted_hits;
+    values[STAT_PERSISTED_MISSES] = g.persisted_misses;
+    values[STAT_PERSISTED_REGISTERED] = g.persisted_registered;
+    values[STAT_PERSISTED_EVICTIONS] = g.persisted_evictions;
+    values[STAT_PERSISTED] = g.persisted;
+    values[STAT_PERSISTED_BYTES] = g.persisted_bytes;
+    values[STAT_THROTTLED] = g.throttled;
     values[STAT_QUERIES] = g.queries;
     values[STAT_MUTATIONS] = g.mutations;
     values[STAT_GRAPHQL_ERRORS] = g.errors;
@@ -171,6 +196,9 @@ static void copy(struct rt_shard *shard, struct http_server_stats *all)
     copy_streams(&streams, values);
     for (unsigned i = 0; i < STAT_COUNT; i++)
         http_metrics_set(row, all->ids[i], values[i]);
+    for (unsigned i = 0; i < HTTP_METRICS_BUCKETS; i++)
+        http_metrics_set(row, all->costs + i, g.costs[i]);
+    http_metrics_set(row, all->costs + HTTP_METRICS_BUCKETS, g.cost_sum);
 }
 
 static void fire(struct rt_shard *shard, struct rt_timer *timer)
@@ -247,6 +275,8 @@ struct http_server_stats *http_server_stats_create(struct rt_host *host, struct 
         all->ids[i] = definitions[i].is_counter
                           ? http_metrics_counter(metrics, definitions[i].name, definitions[i].help, "")
                           : http_metrics_gauge(metrics, definitions[i].name, definitions[i].help, "");
+    all->costs =
+        http_metrics_sizes(metrics, "liteoms_graphql_cost", "Cost of the requests that were let in.", "");
     http_metrics_source(metrics, write_store, all);
     all->shards = oms_calloc(host->shard_count, sizeof(all->shards[0]));
     for (unsigned i = 0; i < host->shard_count; i++) {

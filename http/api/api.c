@@ -41,25 +41,42 @@ static enum oms_status bind_schema(struct api *api, struct oms_error *error)
     return status;
 }
 
+static void make_shard(struct api *api, unsigned index)
+{
+    const struct http_graphql_settings *graphql = &api->config.graphql;
+    struct api_shard *as = oms_calloc(1, sizeof(*as));
+    as->api = api;
+    as->shard = api->config.host->shards[index];
+    api_gate_init(&as->gate, api->shard_count);
+    as->documents.schema = api->schema;
+    as->documents.allow_list = api->allow_list;
+    as->documents.plans = &as->plans;
+    plan_cache_init(&as->plans, OMS_GQL_PLAN_CACHE_MAX, OMS_GQL_PLAN_CACHE_BYTES);
+    persisted_init(&as->documents.persisted, as->shard, api->persisted, api->shard_count,
+                   api->allow_list ? 0 : graphql->persisted_queries, OMS_GQL_PERSISTED_BYTES);
+    api->persisted[index] = &as->documents.persisted;
+    api->shards[index] = as;
+}
+
 enum oms_status api_create(const struct api_config *config, struct api **out, struct oms_error *error)
 {
     struct api *api = oms_calloc(1, sizeof(*api));
     api->config = *config;
     enum oms_status status = bind_schema(api, error);
+    if (status == OMS_OK && config->graphql.allow_list)
+        status = allow_list_create(config->graphql.allow_list, api->schema, &api->allow_list, error);
     if (status != OMS_OK) {
+        if (api->schema)
+            gql_schema_destroy(api->schema);
         oms_free(api);
         return status;
     }
+    api->cost_max = api_cost_max(&config->graphql);
     api->shard_count = config->host->shard_count;
     api->shards = oms_calloc(api->shard_count, sizeof(api->shards[0]));
-    for (unsigned i = 0; i < api->shard_count; i++) {
-        struct api_shard *as = oms_calloc(1, sizeof(*as));
-        as->api = api;
-        as->shard = config->host->shards[i];
-        http_throttle_init(&as->throttle, api->shard_count);
-        plan_cache_init(&as->plans, OMS_GQL_PLAN_CACHE_MAX, OMS_GQL_PLAN_CACHE_BYTES);
-        api->shards[i] = as;
-    }
+    api->persisted = oms_calloc(api->shard_count, sizeof(api->persisted[0]));
+    for (unsigned i = 0; i < api->shard_count; i++)
+        make_shard(api, i);
     *out = api;
     return OMS_OK;
 }
@@ -68,11 +85,14 @@ void api_destroy(struct api *api)
 {
     for (unsigned i = 0; i < api->shard_count; i++) {
         plan_cache_fini(&api->shards[i]->plans);
+        persisted_fini(&api->shards[i]->documents.persisted);
         api_tasks_fini(api->shards[i]);
-        http_throttle_fini(&api->shards[i]->throttle);
+        api_gate_fini(&api->shards[i]->gate);
         oms_free(api->shards[i]);
     }
     oms_free(api->shards);
+    oms_free(api->persisted);
+    allow_list_destroy(api->allow_list);
     gql_schema_destroy(api->schema);
     oms_free(api);
 }
@@ -80,10 +100,18 @@ void api_destroy(struct api *api)
 void api_shard_stats(struct api *api, struct rt_shard *shard, struct api_stats *out)
 {
     const struct api_shard *as = api->shards[rt_shard_index(shard)];
+    const struct plan_cache *plans = &as->plans;
+    const struct persisted *persisted = &as->documents.persisted;
     *out = as->stats;
-    out->plan_hits = as->plans.hits;
-    out->plan_misses = as->plans.misses;
-    out->plan_evictions = as->plans.evictions;
-    out->plans = as->plans.count;
-    out->plan_bytes = as->plans.bytes;
+    out->plan_hits = plans->hits;
+    out->plan_misses = plans->misses;
+    out->plan_evictions = plans->evictions;
+    out->plans = plans->count;
+    out->plan_bytes = plans->bytes;
+    out->persisted_hits = persisted->hits;
+    out->persisted_misses = persisted->misses;
+    out->persisted_registered = persisted->registered;
+    out->persisted_evictions = persisted->evictions;
+    out->persisted = persisted->count;
+    out->persisted_bytes = persisted->bytes;
 }

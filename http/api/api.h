@@ -10,6 +10,8 @@
 #include "actors/system.h"
 #include "http/auth/claims.h"
 #include "http/exchange.h"
+#include "http/graphql_settings.h"
+#include "http/metrics.h"
 
 struct api;
 struct api_shard;
@@ -20,6 +22,7 @@ struct api_config {
     struct rt_host *host;
     struct actors_system *system;
     struct oms_str single_tenant; /* absent: tokens must name a tenant */
+    struct http_graphql_settings graphql;
     /* The caller's claims with a hold for the callee, or false after answering 401. On the exchange's shard.
      */
     bool (*authenticate)(struct http_exchange *exchange, void *context, const struct http_claims **out);
@@ -55,7 +58,11 @@ struct oms_str api_schema_text(void);
 
 struct api_stats {
     uint64_t plan_hits, plan_misses, plan_evictions, plans, plan_bytes;
+    uint64_t persisted_hits, persisted_misses, persisted_registered, persisted_evictions, persisted,
+        persisted_bytes;
     uint64_t requests, queries, mutations, errors;
+    uint64_t throttled;
+    uint64_t costs[HTTP_METRICS_BUCKETS], cost_sum; /* of requests that were let in: up to 1, 2, 4 … */
 };
 /* The shard's own; on its thread. */
 void api_shard_stats(struct api *api, struct rt_shard *shard, struct api_stats *out);

@@ -11,143 +11,114 @@
 #include <stdio.h>
 
 #include "http/api/answer.h"
+#include "http/api/batch.h"
 #include "http/api/params.h"
 #include "http/api/request.h"
-#include "http/cors.h"
 #include "http/stream/stream.h"
 #include "runtime/base/limits.h"
 
-#define NS_PER_S UINT64_C(1000000000)
+/* ---- life ---- */
 
-/* ---- faults ---- */
-
-/* Answers a request whose document could not be run: 400 for graphql-response+json, 200 for plain JSON. */
-static void respond_faults(struct http_exchange *exchange, const struct gql_errors *errors,
-                           enum api_media media)
-{
-    oms_buf_reset(&exchange->out);
-    gql_respond(NULL, NULL, errors, &exchange->out);
-    api_answer(exchange, media, media == API_MEDIA_GRAPHQL_RESPONSE ? 400 : 200, NULL, 0);
-}
-
-/* ---- plans ---- */
-
-/* The prepared document with a hold, or NULL with errors. */
-static struct gql_prepared *prepare(struct api_shard *as, struct oms_str document, struct gql_errors *errors)
-{
-    struct gql_prepared *prepared = plan_cache_get(&as->plans, document);
-    if (prepared)
-        return prepared;
-    if (gql_prepare(as->api->schema, document, &prepared, errors) != OMS_OK)
-        return NULL;
-    plan_cache_put(&as->plans, document, prepared);
-    return prepared;
-}
-
-/* The request with its parts allocated in the exchange's arena; NULL when that is exhausted. */
-static struct api_request *request_create(struct api_shard *as, struct http_exchange *exchange)
+struct api_request *api_request_create(struct api_shard *as, struct http_exchange *exchange,
+                                       const struct http_claims *claims, enum api_media media)
 {
     struct api_request *request = OMS_ARENA_NEW(&exchange->arena, struct api_request);
-    if (!request) {
-        http_respond_error(exchange, 503, "BUSY", "The request needs too much memory");
+    if (!request)
         return NULL;
-    }
     request->as = as;
     request->exchange = exchange;
+    request->claims = claims;
+    request->media = media;
     gql_errors_init(&request->errors, &exchange->arena);
+    request->problem.errors = &request->errors;
     request->tenant_header = http_exchange_header(exchange, "x-tenant-id");
-    request->key_header = http_exchange_header(exchange, "idempotency-key");
     return request;
 }
 
-/* The tenant that a root field names, or NULL: its task then answers what is wrong with that. */
-static const struct tenant_version *tenant_of(const struct api_request *request, size_t root)
+void api_request_drop(struct api_request *request)
 {
-    const struct oms_value *args = gql_request_root(request->gql, root)->args;
-    const struct oms_value *input = args ? oms_value_get_set(args, "input") : NULL;
-    const struct oms_value *tenant = args ? oms_value_get_set(input ? input : args, "tenantId") : NULL;
-    struct oms_str name;
-    if (http_claims_tenant(request->claims, request->tenant_header, tenant ? tenant->text : OMS_STR_NONE,
-                           request->as->api->config.single_tenant, &name) != HTTP_TENANT_FINE)
-        return NULL;
-    return actors_tenant_by_name(request->as->shard, name);
+    if (request->prepared)
+        gql_prepared_release(request->prepared);
+    http_claims_release(request->claims);
 }
 
-/* Whether pages of the request's origin may call the tenant: answers 403 when not. */
-static bool check_origin(struct api_request *request, const struct tenant_version *tenant)
+void api_request_refuse(struct api_request *request)
 {
-    const struct api_config *config = &request->as->api->config;
-    return !config->cors || !oms_str_present(http_exchange_header(request->exchange, "origin")) ||
-           http_cors_check(config->cors(config->cors_context, rt_shard_index(request->as->shard)),
-                           request->exchange, tenant->number);
+    const struct http_header allow = {OMS_STR("allow"), OMS_STR("POST")};
+    struct http_exchange *exchange = request->exchange;
+    enum api_media media = request->media;
+    unsigned status = request->problem.status;
+    if (!status)
+        status = media == API_MEDIA_GRAPHQL_RESPONSE ? 400 : 200;
+    request->as->stats.errors++;
+    oms_buf_reset(&exchange->out);
+    gql_respond(NULL, NULL, &request->errors, &exchange->out);
+    api_request_drop(request);
+    api_answer(exchange, media, status, &allow, status == 405);
 }
 
-/* Whether the tenant may have one request more in this second: answers 429 when not. */
-static bool check_rate(struct api_request *request, const struct tenant_version *tenant)
-{
-    struct api_shard *as = request->as;
-    char seconds[24];
-    uint64_t wait_ns = http_throttle_take(&as->throttle, tenant->number, tenant->limits.requests_per_second,
-                                          rt_mono_ns(as->api->config.host));
-    if (!wait_ns)
-        return true;
-    snprintf(seconds, sizeof(seconds), "%" PRIu64, wait_ns / NS_PER_S + (wait_ns % NS_PER_S != 0));
-    struct http_header retry = {OMS_STR("retry-after"), oms_str_of(seconds)};
-    http_respond_error_with(request->exchange, 429, &retry, 1, "THROTTLED",
-                            "Tenant '%.*s' has more than its %" PRIu64
-                            " requests a second: nothing was done; retry in %s s",
-                            OMS_STR_ARG(tenant->name), tenant->limits.requests_per_second, seconds);
-    return false;
-}
+/* ---- getting ready ---- */
 
-/* What is refused as a whole, before any root starts. Neighbouring roots of one tenant count once. */
-static bool check_tenants(struct api_request *request)
+/* The schema is nobody's business where the configuration says so. */
+static bool check_introspection(struct api_request *request)
 {
-    const struct tenant_version *last = NULL;
     for (size_t i = 0; i < request->root_count; i++) {
-        const struct tenant_version *tenant = tenant_of(request, i);
-        if (!tenant || tenant == last)
-            continue;
-        if (!check_origin(request, tenant) || !check_rate(request, tenant))
-            return false;
-        last = tenant;
+        struct oms_str field = gql_request_root(request->gql, i)->field;
+        if (oms_str_eq_c(field, "__schema") || oms_str_eq_c(field, "__type"))
+            return api_problem(&request->problem, 0, "INTROSPECTION_DISABLED",
+                               "Introspection is switched off on this server: \"%.*s\" cannot be asked",
+                               OMS_STR_ARG(field));
     }
     return true;
 }
 
-/* 405 with what is allowed instead. */
-static void respond_needs_post(struct api_request *request)
+static bool refuse_cost(struct api_request *request, uint64_t max)
 {
-    struct http_exchange *exchange = request->exchange;
-    const struct http_header allow = {OMS_STR("allow"), OMS_STR("POST")};
-    oms_buf_reset(&exchange->out);
-    oms_buf_append_lit(&exchange->out, "{\"errors\":[{\"message\":\"Mutations need POST\",\"extensions\":"
-                                       "{\"code\":\"METHOD_NOT_ALLOWED\"}}]}");
-    api_answer(exchange, request->media, 405, &allow, 1);
+    struct gql_error *error = gql_errors_add(&request->errors, "MAX_COST_EXCEEDED",
+                                             "The request costs %" PRIu64 ", which is more than the %" PRIu64
+                                             " that are allowed: ask for smaller pages, or for less in them",
+                                             request->cost.requested, max);
+    char text[80];
+    snprintf(text, sizeof(text), "\"cost\":%" PRIu64 ",\"maxCost\":%" PRIu64, request->cost.requested, max);
+    if (error)
+        error->extensions = oms_str_copy(&request->exchange->arena, oms_str_of(text));
+    return false;
 }
 
-/* What the operation is, and what its kind needs; false after answering. */
-static bool make_ready(struct api_request *request, const struct api_params *params)
+/* One request may cost so much; that of a batch is looked at as a whole. */
+static bool check_cost(struct api_request *request, const struct api_params *params)
+{
+    uint64_t max = request->as->api->cost_max;
+    request->cost.requested = gql_request_cost(request->gql, &request->exchange->arena);
+    if (params->extensions) {
+        const struct oms_value *wanted = oms_value_get_set(params->extensions, "cost");
+        request->cost.wanted = wanted && wanted->kind == OMS_VALUE_BOOL && wanted->boolean;
+    }
+    return !max || request->cost.requested <= max || refuse_cost(request, max);
+}
+
+bool api_request_ready(struct api_request *request, struct api_params *params)
 {
     struct http_exchange *exchange = request->exchange;
-    if (gql_bind(request->prepared, params->operation_name, params->variables, &exchange->arena,
-                 &request->gql, &request->errors) != OMS_OK) {
-        respond_faults(exchange, &request->errors, request->media);
+    if (!api_documents_get(&request->as->documents, params, &request->prepared, &request->problem) ||
+        gql_bind(request->prepared, params->operation_name, params->variables, &exchange->arena,
+                 &request->gql, &request->errors) != OMS_OK)
         return false;
+    if (gql_request_operation(request->gql) == GQL_MUTATION) {
+        if (exchange->method == HTTP_GET)
+            return api_problem(&request->problem, 405, "METHOD_NOT_ALLOWED", "Mutations need POST");
+        request->key_header = http_exchange_header(exchange, "idempotency-key");
     }
     request->root_count = gql_request_root_count(request->gql);
     request->results = oms_arena_calloc(&exchange->arena, request->root_count + 1, sizeof(*request->results));
     request->tasks = oms_arena_calloc(&exchange->arena, request->root_count + 1, sizeof(*request->tasks));
-    if (gql_request_operation(request->gql) == GQL_MUTATION && exchange->method == HTTP_GET) {
-        respond_needs_post(request);
-        return false;
-    }
-    if (!request->results || !request->tasks) {
-        api_refuse(exchange, request->media, 503, "BUSY", "The request needs too much memory");
-        return false;
-    }
-    return check_tenants(request);
+    if (!request->results || !request->tasks)
+        return api_problem(&request->problem, 503, "BUSY", "The request needs too much memory");
+    return (!request->as->api->config.graphql.introspection_off || check_introspection(request)) &&
+           check_cost(request, params);
 }
+
+/* ---- streams ---- */
 
 /* The document's variables as text: a stream is bound again where its events happen. */
 static bool variables_text(struct http_exchange *exchange, const struct oms_value *variables,
@@ -191,13 +162,17 @@ static void subscribe(struct api_request *request, const struct api_params *para
         config->subscribe(config->stream_context, request->as, exchange, &stream, !exchange->is_websocket);
 }
 
-/* Binds and starts; answers faults. Owns the holds of `request`, which lives in the exchange: not to be
- * touched once that is answered. */
-static void run(struct api_request *request, const struct api_params *params, bool streams)
+/* Runs what its parameters ask, or answers why not. A refusal of api_admit ends the exchange, in which the
+ * request lives: what it holds is known here before. */
+static void run(struct api_request *request, struct api_params *params, bool streams)
 {
+    if (!api_request_ready(request, params)) {
+        api_request_refuse(request);
+        return;
+    }
     struct gql_prepared *prepared = request->prepared;
     const struct http_claims *claims = request->claims;
-    if (make_ready(request, params)) {
+    if (api_admit(&request, 1, request->cost.requested)) {
         if (gql_request_operation(request->gql) != GQL_SUBSCRIPTION) {
             api_request_start(request);
             return;
@@ -234,19 +209,17 @@ static void handle(struct http_exchange *exchange, struct api *api, const struct
     }
     if (!claims && !api->config.authenticate(exchange, api->config.authenticate_context, &claims))
         return;
-    if (api_params_read(exchange, accepted.media, &params) &&
-        (request = request_create(as, exchange)) != NULL) {
-        request->media = accepted.media;
-        request->claims = claims;
-        request->prepared = prepare(as, params.query, &request->errors);
-        if (request->prepared) {
-            run(request, &params, accepted.streams);
-            return;
-        }
-        as->stats.errors++;
-        respond_faults(exchange, &request->errors, accepted.media);
+    request = api_request_create(as, exchange, claims, accepted.media);
+    if (!request) {
+        http_claims_release(claims);
+        api_refuse(exchange, accepted.media, 503, "BUSY", "The request needs too much memory");
+    } else if (!api_params_read(exchange, &params, &request->problem)) {
+        api_request_refuse(request);
+    } else if (params.batch) {
+        api_batch_start(request, params.batch);
+    } else {
+        run(request, &params, accepted.streams);
     }
-    http_claims_release(claims);
 }
 
 void api_handle_graphql(struct http_exchange *exchange, void *api)

@@ -2,6 +2,7 @@
 #include "http/api/request.h"
 
 #include "http/api/answer.h"
+#include "http/api/batch.h"
 #include "runtime/base/limits.h"
 
 static void add_errors(struct gql_errors *to, const struct gql_errors *from)
@@ -14,10 +15,20 @@ static void add_errors(struct gql_errors *to, const struct gql_errors *from)
     to->truncated = to->truncated || from->truncated;
 }
 
-/* Everything is in: one response for all roots. */
-static void answer(struct api_request *request)
+/* Behind the response that was just written: what it has cost. */
+static void write_cost(const struct api_request *request, struct oms_buf *out)
 {
-    struct http_exchange *exchange = request->exchange;
+    if (out->overflow)
+        return;
+    out->len--; /* the brace that closes the response */
+    oms_buf_append_lit(out, ",\"extensions\":{");
+    api_cost_write(request, out);
+    oms_buf_append_lit(out, "}}");
+}
+
+void api_request_write(struct api_request *request)
+{
+    struct oms_buf *out = &request->exchange->out;
     for (size_t i = 0; i < request->root_count; i++) {
         struct api_task *task = request->tasks[i];
         if (!task)
@@ -26,16 +37,27 @@ static void answer(struct api_request *request)
         request->results[i].json = oms_buf_str(&task->call.out);
         add_errors(&request->errors, &task->errors);
     }
-    oms_buf_reset(&exchange->out);
-    gql_respond(request->gql, request->results, &request->errors, &exchange->out);
+    gql_respond(request->gql, request->results, &request->errors, out);
+    if (request->cost.wanted)
+        write_cost(request, out);
     request->as->stats.errors += request->errors.count != 0;
-    bool overflow = exchange->out.overflow;
     for (size_t i = 0; i < request->root_count; i++)
         if (request->tasks[i])
             api_task_recycle(request->tasks[i]);
-    gql_prepared_release(request->prepared);
-    http_claims_release(request->claims);
-    if (overflow)
+    api_request_drop(request);
+}
+
+/* Everything is in: one response for all roots. */
+static void answer(struct api_request *request)
+{
+    struct http_exchange *exchange = request->exchange;
+    if (request->batch) {
+        api_batch_answered(request);
+        return;
+    }
+    oms_buf_reset(&exchange->out);
+    api_request_write(request);
+    if (exchange->out.overflow)
         http_respond_error(exchange, 500, "RESPONSE_TOO_LARGE",
                            "The answer is larger than %u bytes: ask for less", OMS_RESPONSE_BYTES_MAX);
     else

@@ -11,12 +11,12 @@
 
 #include "actors/order_call.h"
 #include "actors/order_list.h"
+#include "http/api/admit.h"
 #include "http/api/api.h"
+#include "http/api/documents.h"
 #include "http/api/negotiate.h"
 #include "http/api/pages.h"
-#include "http/api/plan_cache.h"
 #include "http/api/resolve.h"
-#include "http/throttle.h"
 #include "storage/store.h"
 
 struct api_task;
@@ -26,6 +26,9 @@ struct stream_shard;
 struct api {
     struct api_config config;
     struct gql_schema *schema;
+    struct allow_list *allow_list; /* NULL: every document may run */
+    struct persisted **persisted;  /* of each shard */
+    uint64_t cost_max;             /* of one request; 0: any */
     struct api_shard **shards;
     unsigned shard_count;
     struct stream_hub *streams; /* live streams (http/stream); NULL: there are none */
@@ -35,28 +38,42 @@ struct api_shard {
     struct api *api;
     struct rt_shard *shard;
     struct plan_cache plans;
+    struct api_documents documents;
     struct api_task *free_tasks;
     size_t free_count;
-    struct http_throttle throttle; /* the tenants' requests per second */
-    struct stream_shard *streams;  /* the shard's part of them */
+    struct api_gate gate;
+    struct stream_shard *streams; /* the shard's part of them */
     struct api_stats stats;
 };
+
+/* What a request asks of the server, and what is left of the budget that it comes out of. */
+struct api_cost {
+    uint64_t requested;
+    const struct http_budget *budget; /* the scarcest one; NULL: there is none */
+    uint64_t available;               /* in it, when the cost had been taken */
+    bool wanted;                      /* the answer tells the client (extensions.cost) */
+};
+
+struct api_batch;
 
 struct api_request {
     struct api_shard *as;
     struct http_exchange *exchange;
     const struct http_claims *claims; /* held */
-    struct gql_prepared *prepared;    /* held */
+    struct gql_prepared *prepared;    /* held; NULL while there is none */
     struct gql_request *gql;
     struct gql_errors errors;
+    struct api_problem problem; /* why it cannot run; its errors are those above */
+    struct api_cost cost;
+    struct api_batch *batch;         /* that it belongs to, or NULL */
     struct gql_root_result *results; /* one per root */
     struct api_task **tasks;         /* one per root; NULL when it needed none */
     size_t root_count;
-    size_t pending;        /* tasks under way, and 1 while they are being started */
-    size_t next_root;      /* mutations: the next one to start */
-    _Atomic uint64_t rows; /* looked at by its reads so far; they run side by side */
-    struct oms_str tenant_header, key_header;
-    enum api_media media; /* that it is answered in: one of the two JSON types */
+    size_t pending;                           /* tasks under way, and 1 while they are being started */
+    size_t next_root;                         /* mutations: the next one to start */
+    _Atomic uint64_t rows;                    /* looked at by its reads so far; they run side by side */
+    struct oms_str tenant_header, key_header; /* the latter of mutations */
+    enum api_media media;                     /* that it is answered in: one of the two JSON types */
 };
 
 /* How a root field is run; the `host` of its binding. */
@@ -101,9 +118,23 @@ struct api_task {
     struct order_command command;
 };
 
+/* ---- endpoint.c ---- */
+/* A request of the exchange, which takes over the hold on claims; NULL when the exchange's arena is
+ * exhausted. */
+struct api_request *api_request_create(struct api_shard *as, struct http_exchange *exchange,
+                                       const struct http_claims *claims, enum api_media media);
+/* Finds the document and binds it: false with a problem when it cannot run. */
+bool api_request_ready(struct api_request *request, struct api_params *params);
+/* Answers with the request's problem, and drops it. */
+void api_request_refuse(struct api_request *request);
+/* Gives back what it holds. */
+void api_request_drop(struct api_request *request);
+
 /* ---- request.c ---- */
-/* Takes over the hold on claims; answers the exchange, now or later. */
+/* Runs a request that is ready; answers the exchange, or writes its part of a batch, now or later. */
 void api_request_start(struct api_request *request);
+/* Appends the answer of a request that has run to exchange->out, and drops the request. */
+void api_request_write(struct api_request *request);
 
 /* ---- task.c ---- */
 struct api_task *api_task_take(struct api_request *request, size_t root);
