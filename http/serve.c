@@ -17,6 +17,7 @@
 
 #include "actors/system.h"
 #include "http/api/api.h"
+#include "http/assets.h"
 #include "http/auth/authenticate.h"
 #include "http/auth/dev_issuer.h"
 #include "http/cors.h"
@@ -37,6 +38,7 @@
 #define SPIN_US_MAX      50
 #define FATAL_GRACE_MS   2000 /* for the answers OUTCOME_UNKNOWN to leave after a failed write */
 #define DEMO_TOKEN_TTL_S (30 * 24 * 3600)
+#define PAGE_TOKEN_TTL_S (24 * 3600) /* the page gets another when it is loaded again */
 
 struct serve {
     const struct http_config *config;
@@ -50,6 +52,7 @@ struct serve {
     struct http_server_stats *stats;
     struct api *api;
     struct stream_front *front;
+    struct http_assets *assets; /* NULL: no /graphiql */
     struct http_ops ops;
     struct http_issuer dev_issuer;
     struct http_issuer_set issuers;
@@ -228,6 +231,42 @@ static enum oms_status make_api(struct serve *serve, struct oms_error *error)
     return stream_hub_create(serve->api, error);
 }
 
+/* A token for tenant `demo`, role admin. */
+static bool mint_demo_token(struct serve *serve, int64_t ttl_s, struct oms_buf *out)
+{
+    struct oms_str role = OMS_STR("admin");
+    struct oms_error error;
+    struct http_dev_token wanted = {.tenant = OMS_STR(HTTP_DEMO_TENANT),
+                                    .subject = OMS_STR("you"),
+                                    .roles = &role,
+                                    .role_count = 1,
+                                    .now_ms = rt_now_ms(serve->host),
+                                    .ttl_s = ttl_s};
+    if (http_dev_issuer_mint(&serve->dev_issuer, &wanted, out, &error) == OMS_OK)
+        return true;
+    OMS_LOG(OMS_LOG_ERROR, "serve.no_demo_token", OMS_LOG_TEXT("reason", error.message));
+    return false;
+}
+
+static bool page_token(void *context, struct oms_buf *out)
+{
+    return mint_demo_token(context, PAGE_TOKEN_TTL_S, out);
+}
+
+static void add_graphiql(struct serve *serve)
+{
+    const struct http_assets_config config = {.token = serve->config->dev ? page_token : NULL,
+                                              .context = serve};
+    if (!http_config_graphiql(serve->config))
+        return;
+    if (!http_assets_carried()) {
+        OMS_LOG(OMS_LOG_WARN, "serve.no_graphiql", OMS_LOG_TEXT("reason", "built with LITEOMS_GRAPHIQL=OFF"));
+        return;
+    }
+    serve->assets = http_assets_create(&config);
+    http_assets_add_routes(serve->router, serve->assets);
+}
+
 static enum oms_status make_server(struct serve *serve, struct oms_error *error)
 {
     const struct http_config *config = serve->config;
@@ -247,6 +286,7 @@ static enum oms_status make_server(struct serve *serve, struct oms_error *error)
     serve->ops = (struct http_ops){.metrics = serve->metrics, .ready = is_ready, .context = serve};
     http_router_add(serve->router, &graphql);
     http_ops_add_routes(serve->router, &serve->ops);
+    add_graphiql(serve);
     for (unsigned i = 0; i < serve->host->shard_count; i++)
         http_router_set_cors(serve->router, i, serve->cors[i]);
     return http_server_create(&server, &serve->server, error);
@@ -257,17 +297,9 @@ static enum oms_status make_server(struct serve *serve, struct oms_error *error)
 static void print_demo(struct serve *serve)
 {
     struct oms_buf token;
-    struct oms_str role = OMS_STR("admin");
-    struct oms_error error;
     const char *url = http_server_url(serve->server);
-    struct http_dev_token wanted = {.tenant = OMS_STR(HTTP_DEMO_TENANT),
-                                    .subject = OMS_STR("you"),
-                                    .roles = &role,
-                                    .role_count = 1,
-                                    .now_ms = rt_now_ms(serve->host),
-                                    .ttl_s = DEMO_TOKEN_TTL_S};
     oms_buf_init(&token, OMS_TOKEN_BYTES_MAX);
-    if (http_dev_issuer_mint(&serve->dev_issuer, &wanted, &token, &error) == OMS_OK)
+    if (mint_demo_token(serve, DEMO_TOKEN_TTL_S, &token))
         printf(
             "\nA token for tenant '" HTTP_DEMO_TENANT "' (role admin, 30 days):\n\nTOKEN=%.*s\n\n"
             "Place an order:\n\n"
@@ -279,6 +311,8 @@ static void print_demo(struct serve *serve)
             "orderQuantity: 2, productPrice: { amount: \\\"7.50\\\", currency: \\\"GBP\\\" } }] }) { created "
             "order { orderId stage finalAmount { amount currency } } userErrors { code message } } }\"}'\n\n",
             (int)token.len, token.data, url);
+    if (serve->assets)
+        printf("Explore the API in a browser: %s/graphiql\n\n", url);
     oms_buf_fini(&token);
 }
 
@@ -359,6 +393,8 @@ static void fini(struct serve *serve)
         http_server_stats_destroy(serve->stats);
     if (serve->router)
         http_router_destroy(serve->router);
+    if (serve->assets)
+        http_assets_destroy(serve->assets);
     if (serve->metrics)
         http_metrics_destroy(serve->metrics);
     for (unsigned i = 0; serve->auth && i < shards; i++)

@@ -35,6 +35,7 @@ static void test_defaults(void **state)
     assert_false(oms_str_present(config.data));
     assert_int_equal(config.shards, 0);
     assert_false(config.dev);
+    assert_false(http_config_graphiql(&config));
     assert_int_equal(config.log_level, OMS_LOG_INFO);
     assert_int_equal(config.limits.body_bytes, 0); /* the server's default */
     assert_int_equal(config.disk_reserve_bytes, OMS_DISK_RESERVE_BYTES);
@@ -74,6 +75,26 @@ static void test_values(void **state)
     http_config_fini(&config);
 }
 
+static void test_graphiql_follows_dev_unless_it_is_told(void **state)
+{
+    static const struct {
+        const char *text;
+        bool served;
+    } cases[] = {
+        {"{\"dev\": true}", true},
+        {"{\"dev\": false}", false},
+        {"{\"dev\": true, \"graphiql\": false}", false},
+        {"{\"graphiql\": true}", true},
+        {"{\"dev\": true, \"graphiql\": null}", true},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        assert_true(parse(cases[i].text));
+        assert_int_equal(http_config_graphiql(&config), cases[i].served);
+        http_config_fini(&config);
+    }
+}
+
 static void test_graphql(void **state)
 {
     (void)state;
@@ -108,6 +129,7 @@ static void test_mistakes(void **state)
         {"{\"shards\": -1}", "'shards' must be"},
         {"{\"shards\": 1.5}", "'shards' must be"},
         {"{\"dev\": \"true\"}", "'dev' must be true or false, not a text"},
+        {"{\"graphiql\": 1}", "'graphiql' must be true or false, not a number"},
         {"{\"log_level\": \"loud\"}",
          "'log_level' must be one of \"debug\", \"info\", \"warn\", \"error\", \"off\""},
         {"{\"listen\": \"8080\"}", "'listen' is not usable"},
@@ -287,10 +309,15 @@ static void test_documents(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_defaults),       cmocka_unit_test(test_values),
-        cmocka_unit_test(test_graphql),        cmocka_unit_test(test_mistakes),
-        cmocka_unit_test(test_null_is_absent), cmocka_unit_test(test_same_issuer_twice),
-        cmocka_unit_test(test_check),          cmocka_unit_test(test_files),
+        cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_values),
+        cmocka_unit_test(test_graphiql_follows_dev_unless_it_is_told),
+        cmocka_unit_test(test_graphql),
+        cmocka_unit_test(test_mistakes),
+        cmocka_unit_test(test_null_is_absent),
+        cmocka_unit_test(test_same_issuer_twice),
+        cmocka_unit_test(test_check),
+        cmocka_unit_test(test_files),
         cmocka_unit_test(test_documents),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
