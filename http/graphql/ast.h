@@ -253,6 +253,7 @@ struct gql_document {
     uint32_t operation_count, fragment_count, set_count, alias_count, token_count;
     struct gql_map fragments_by_name; /* found by validation */
     uint32_t stamp;                   /* the newest of gql_fragment.stamp */
+    uint32_t merge_visits; /* fields that validate_merge.c looked at: what overlapping fields cost */
 };
 
 #endif

@@ -345,6 +345,7 @@ void gql_validate_merge(struct gql_validator *v)
         if (m.visits > OMS_GQL_MERGE_VISITS_MAX)
             GQL_VALIDATE_LIMIT(v, 0, "The document's fields overlap in too many ways.");
     }
+    v->document->merge_visits = m.visits;
     oms_arena_fini(&m.done_arena);
     oms_arena_fini(&m.work);
 }

@@ -8,6 +8,8 @@
 
 #include <cmocka.h>
 
+#include "http/graphql/memory.h"
+#include "http/graphql/parser.h"
 #include "http/graphql/types.h"
 #include "runtime/base/assert.h"
 #include "tests/unit/graphql_fixture.h"
@@ -329,6 +331,83 @@ static void test_print_descriptions(void **state)
     }
 }
 
+/* ---- http/schema.graphql itself ---- */
+
+static char *read_schema(void)
+{
+    FILE *file = fopen(LITEOMS_SOURCE_DIR "/http/schema.graphql", "rb");
+    char *text;
+    long size;
+
+    assert_non_null(file);
+    assert_int_equal(fseek(file, 0, SEEK_END), 0);
+    size = ftell(file);
+    rewind(file);
+    text = malloc((size_t)size + 1);
+    assert_int_equal(fread(text, 1, (size_t)size, file), (size_t)size);
+    text[size] = '\0';
+    fclose(file);
+    return text;
+}
+
+/* Counts what has no description and names it. */
+static unsigned undescribed(struct oms_str description, struct oms_str type, struct oms_str member,
+                            struct oms_str argument)
+{
+    if (oms_str_present(description) && oms_str_trim(description).len > 0)
+        return 0;
+    print_error("no description: %.*s.%.*s(%.*s)\n", OMS_STR_ARG(type), OMS_STR_ARG(member),
+                OMS_STR_ARG(argument));
+    return 1;
+}
+
+static unsigned undescribed_inputs(const struct gql_input_def *inputs, struct oms_str type,
+                                   struct oms_str field)
+{
+    unsigned count = 0;
+
+    for (; inputs; inputs = inputs->next)
+        count += undescribed(inputs->description, type, field, inputs->name);
+    return count;
+}
+
+static unsigned undescribed_members(const struct gql_def *def)
+{
+    unsigned count = undescribed_inputs(def->inputs, def->name, OMS_STR(""));
+
+    for (const struct gql_field_def *field = def->fields; field; field = field->next) {
+        count += undescribed(field->description, def->name, field->name, OMS_STR(""));
+        count += undescribed_inputs(field->args, def->name, field->name);
+    }
+    for (const struct gql_value_def *value = def->values; value; value = value->next)
+        count += undescribed(value->description, def->name, value->name, OMS_STR(""));
+    return count;
+}
+
+/* The API is documented where it is defined: every type, field, argument, input field and enum value. */
+static void test_described(void **state)
+{
+    char *text = read_schema();
+    struct gql_document *document;
+    struct gql_errors errors;
+    struct oms_arena arena;
+    unsigned missing = 0, seen = 0;
+
+    (void)state;
+    oms_arena_init(&arena, 64u << 10, GQL_ARENA_UNBOUNDED);
+    gql_errors_init(&errors, &arena);
+    assert_int_equal(gql_parse(oms_str_of(text), 0, &arena, &document, &errors), OMS_OK);
+    for (const struct gql_def *def = document->definitions; def; def = def->next, seen++) {
+        if (!def->extends)
+            missing += undescribed(def->description, def->name, OMS_STR(""), OMS_STR(""));
+        missing += undescribed_members(def);
+    }
+    assert_true(seen > 100);
+    assert_int_equal(missing, 0);
+    oms_arena_fini(&arena);
+    free(text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -343,6 +422,7 @@ int main(void)
         cmocka_unit_test(test_bindings_complete),
         cmocka_unit_test(test_print),
         cmocka_unit_test(test_print_descriptions),
+        cmocka_unit_test(test_described),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,6 +12,8 @@
 
 #include <cmocka.h>
 
+#include "http/graphql/parser.h"
+#include "http/graphql/validate.h"
 #include "runtime/base/alloc.h"
 #include "runtime/base/assert.h"
 #include "runtime/base/limits.h"
@@ -512,6 +514,64 @@ static void test_hostile(void **state)
         "spreads itself through others");
 }
 
+/* How many fields the rule of overlapping fields looks at in `text`, which is freed, by token of it. */
+static double merge_cost(char *text)
+{
+    struct oms_arena arena, error_arena;
+    struct gql_document *document;
+    struct gql_errors errors;
+    double cost;
+
+    oms_arena_init(&arena, 64u << 10, GQL_ARENA_UNBOUNDED);
+    oms_arena_init(&error_arena, 4096, 1u << 20);
+    gql_errors_init(&errors, &error_arena);
+    assert_int_equal(gql_parse(oms_str_of(text), 0, &arena, &document, &errors), OMS_OK);
+    if (gql_validate(gqf_shop.schema, document, &arena, &errors) != OMS_OK)
+        fail_msg("%.100s: %s", text, errors.items[0].message.data);
+    cost = (double)document->merge_visits / document->token_count;
+    oms_arena_fini(&arena);
+    oms_arena_fini(&error_arena);
+    oms_free(text);
+    return cost;
+}
+
+/*
+ * What overlapping fields cost, counted instead of timed: documents whose expansion doubles with every level
+ * cost the same by token at 10 and at 30 levels, and long ones the same as short ones.
+ */
+static void test_merge_cost(void **state)
+{
+    static const struct {
+        const char *before, *each,
+            *after; /* `each` follows what stands first, `after` is for the last level */
+    } shapes[] = {
+        {"{toy{...F0}}", " fragment F# on Toy{next{...F%} next{...F%}}", " fragment F%d on Toy{id}"},
+        {"{toy{...F0}}", " fragment F# on Toy{a:next{...F%} b:next{...F%}}", " fragment F%d on Toy{id}"},
+        {"{toy{...F0}}", " fragment F# on Toy{...F% ...F% ... on Toy{...F%}}", " fragment F%d on Toy{id}"},
+        {"{toy{...F0 ...F0}}", " fragment F# on Toy{next{...F% ...F%} next{next{id}}}",
+         " fragment F%d on Toy{id}"},
+        {"{shelf{...F0} x:shelf{best{...on Toy{next{id}}}}}",
+         " fragment F# on Shelf{best{... on Toy{next{id}} ... on Book{next{id}}} ...F%}",
+         " fragment F%d on Shelf{id}"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < OMS_COUNT_OF(shapes); i++) {
+        double cost[2];
+        for (int k = 0; k < 2; k++) {
+            int levels = k ? 30 : 10;
+            char before[256], last[64];
+            snprintf(last, sizeof(last), shapes[i].after, levels);
+            snprintf(before, sizeof(before), "%s%s", shapes[i].before, last);
+            cost[k] = merge_cost(text_of(before, shapes[i].each, levels, ""));
+        }
+        if (cost[0] > 4 || cost[1] > cost[0] * 1.5)
+            fail_msg("%s: %g fields by token, then %g", shapes[i].each, cost[0], cost[1]);
+    }
+    assert_true(merge_cost(text_of("{", "hello ", 100, "}")) <= 3);
+    assert_true(merge_cost(text_of("{", "hello ", 9000, "}")) <= 3);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -531,6 +591,7 @@ int main(void)
         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_no_room_for_errors),
         cmocka_unit_test(test_hostile),
+        cmocka_unit_test(test_merge_cost),
     };
 
     return cmocka_run_group_tests(tests, gqf_set_up, gqf_tear_down);
