@@ -270,8 +270,8 @@ void stream_session_catchup_done(struct stream_session *session)
 static struct http_payload *pop_page(struct stream_session *session)
 {
     struct stream_catchup *catchup = session->catchup;
-    if (catchup->next == catchup->count)
-        return NULL;
+    if (catchup->in_flight || catchup->next == catchup->count)
+        return NULL; /* a read under way writes the page in its own time */
     struct http_payload *payload = catchup->items[catchup->next++];
     session->cursor = (struct ids_cursor){payload->commit, payload->ordinal};
     if (catchup->next == catchup->count)
