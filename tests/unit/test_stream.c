@@ -918,7 +918,8 @@ static void settle_flights(void)
         }
 }
 
-static void change_tenant(unsigned number)
+/* A new version, while commands are under way. */
+static void change_tenant(struct oms_prng *prng, unsigned number)
 {
     struct api_lab_change change;
     char config[256];
@@ -926,10 +927,65 @@ static void change_tenant(unsigned number)
              number);
     api_lab_change(&lab, &change, config);
     while (!change.home) {
+        if (oms_prng_below(prng, 4) == 0)
+            command(prng);
         assert_true(rt_host_sim_step(lab.host));
         flights_look();
     }
     api_lab_change_fini(&change);
+}
+
+/* Something happens, here and there. */
+static void one_round(struct oms_prng *prng, unsigned round)
+{
+    struct random_reader *reader = &readers[oms_prng_below(prng, READERS)];
+    unsigned what = (unsigned)oms_prng_below(prng, 20);
+    if (what < 10) {
+        command(prng);
+    } else if (what < 13 && !reader->used) {
+        for (unsigned i = 0; i < 3; i++)
+            command(prng); /* on their way while it joins */
+        (void)rt_host_sim_run(lab.host, oms_prng_below(prng, 12), 50);
+        flights_look();
+        reader_begin(reader, prng);
+    } else if (what == 13 && reader->used) {
+        reader_resume(reader, prng);
+    } else if (what == 14 && reader->used) {
+        reader->tap.stalled = !reader->tap.stalled;
+        drain(&reader->tap);
+    } else if (what == 15 && oms_prng_below(prng, 6) == 0) {
+        change_tenant(prng, round);
+    } else if (what == 16 && oms_prng_below(prng, 8) == 0) {
+        run_ms((int64_t)oms_prng_below(prng, 20000));
+    }
+    (void)rt_host_sim_run(lab.host, oms_prng_below(prng, 40), 50);
+    flights_look();
+    for (unsigned i = 0; i < READERS; i++)
+        reader_look(&readers[i], prng);
+}
+
+/* Every reader reads what is left, and is compared with the log. Then nobody listens for a while. */
+static void look_at_all(struct oms_prng *prng)
+{
+    settle_flights();
+    for (unsigned i = 0; i < READERS; i++) {
+        readers[i].tap.stalled = false;
+        if (readers[i].used)
+            drain(&readers[i].tap);
+    }
+    run_ms(2000);
+    for (unsigned i = 0; i < READERS; i++) {
+        if (!readers[i].used)
+            continue;
+        reader_look(&readers[i], prng);
+        run_ms(500);
+        read_log(&audit, roles[readers[i].role], selections[readers[i].fields], filters[readers[i].filter]);
+        reader_check(&readers[i]);
+        audit_free(&audit);
+        reader_end(&readers[i]);
+    }
+    run_ms(7000);
+    assert_int_equal(stats_of_all().topics, 0);
 }
 
 static void one_seed(uint64_t seed)
@@ -941,43 +997,10 @@ static void one_seed(uint64_t seed)
     struct stream_hub *hub = lab.api->streams; /* small, so that their ends are met */
     hub->late_max = seed % 3 ? OMS_STREAM_LATE_UNITS_MAX : 2;
     hub->ring_payloads_max = seed % 2 ? OMS_STREAM_RING_PAYLOADS_MAX : 8;
-    for (unsigned round = 0; round < 250; round++) {
-        struct random_reader *reader = &readers[oms_prng_below(&prng, READERS)];
-        unsigned what = (unsigned)oms_prng_below(&prng, 20);
-        if (what < 10)
-            command(&prng);
-        else if (what < 13 && !reader->used)
-            reader_begin(reader, &prng);
-        else if (what == 13 && reader->used)
-            reader_resume(reader, &prng);
-        else if (what == 14 && reader->used) {
-            reader->tap.stalled = !reader->tap.stalled;
-            drain(&reader->tap);
-        } else if (what == 15 && oms_prng_below(&prng, 6) == 0)
-            change_tenant(round);
-        else if (what == 16 && oms_prng_below(&prng, 8) == 0)
-            run_ms((int64_t)oms_prng_below(&prng, 20000));
-        (void)rt_host_sim_run(lab.host, oms_prng_below(&prng, 40), 50);
-        flights_look();
-        for (unsigned i = 0; i < READERS; i++)
-            reader_look(&readers[i], &prng);
-    }
-    settle_flights();
-    for (unsigned i = 0; i < READERS; i++) {
-        readers[i].tap.stalled = false;
-        if (readers[i].used)
-            drain(&readers[i].tap);
-    }
-    run_ms(2000);
-    for (unsigned i = 0; i < READERS; i++) {
-        if (!readers[i].used)
-            continue;
-        reader_look(&readers[i], &prng);
-        run_ms(500);
-        read_log(&audit, roles[readers[i].role], selections[readers[i].fields], filters[readers[i].filter]);
-        reader_check(&readers[i]);
-        audit_free(&audit);
-        reader_end(&readers[i]);
+    for (unsigned phase = 0; phase < 5; phase++) {
+        for (unsigned round = 0; round < 50; round++)
+            one_round(&prng, phase * 50 + round);
+        look_at_all(&prng);
     }
     end();
 }
