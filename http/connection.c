@@ -10,6 +10,7 @@
 #define SLOTS_KEPT_MAX     2048
 /* A stream that its client leaves sooner than this was no use to anybody: it counts as a reset. */
 #define STREAM_LIFE_MIN_NS 1000000000u
+#define PATIENCE           10u /* response timeouts, for an answer that is being read */
 
 _Static_assert(offsetof(struct http_slot, exchange) == 0, "http_slot_of");
 
@@ -267,18 +268,27 @@ void http_connection_destroy(struct http_connections *connections, struct http_c
     oms_free(connection);
 }
 
-/* For how long nothing of what waits for the kernel has gone. */
-static uint64_t stuck_ns(struct http_connection *c, uint64_t now_ns)
-{
-    if (c->unwritten_bytes == 0 || c->unwritten_bytes != c->unwritten_before)
-        c->stuck_since_ns = now_ns;
-    c->unwritten_before = c->unwritten_bytes;
-    return now_ns - c->stuck_since_ns;
-}
-
 static uint64_t age_ns(const struct http_slot *slot, uint64_t since_ns, uint64_t now_ns)
 {
     return slot && now_ns > since_ns ? now_ns - since_ns : 0;
+}
+
+/*
+ * For how long something has waited without anything going out: the oldest answer, or what the kernel was
+ * given. A client may read slowly, but not for ever.
+ */
+static uint64_t waited_ns(struct http_connection *c, uint64_t now_ns, uint64_t timeout_ns)
+{
+    const struct http_slot *oldest = c->unsent.first;
+    if (c->unwritten_bytes != c->unwritten_before || c->sample.sent_bytes != c->sent_before)
+        c->moved_ns = now_ns;
+    c->unwritten_before = c->unwritten_bytes;
+    c->sent_before = c->sample.sent_bytes;
+    uint64_t still_ns = now_ns - c->moved_ns,
+             oldest_ns = age_ns(oldest, oldest ? oldest->answered_ns : 0, now_ns);
+    if (oldest_ns > PATIENCE * timeout_ns)
+        return oldest_ns;
+    return c->unwritten_bytes || oldest_ns > still_ns ? still_ns : oldest_ns;
 }
 
 /* One stalled stream of many costs that stream only. */
@@ -305,22 +315,20 @@ uint64_t http_connections_judge(struct http_connections *connections, const stru
                                 uint64_t now_ns, const struct http_sentence *sentence,
                                 struct http_connection **worst)
 {
+    const uint64_t timeout_ns = (uint64_t)limits->response_timeout_ms * 1000000;
     uint64_t buffered = 0;
     *worst = NULL;
     for (struct http_connection *c = connections->first; c; c = c->next) {
-        const struct http_slot *oldest = c->unsent.first;
         if (c->ended)
             continue;
-        uint64_t unsent_ns = age_ns(oldest, oldest ? oldest->answered_ns : 0, now_ns);
-        uint64_t unmoved_ns = stuck_ns(c, now_ns);
-        c->sample.oldest_unsent_ms = (int64_t)((unsent_ns > unmoved_ns ? unsent_ns : unmoved_ns) / 1000000);
+        c->sample.oldest_unsent_ms = (int64_t)(waited_ns(c, now_ns, timeout_ns) / 1000000);
         enum http_guard_verdict verdict =
             c->websocket ? judge_websocket(c, limits) : http_guard_judge(&c->guard, &c->sample, limits);
         if (verdict != HTTP_GUARD_FINE) {
             sentence->end(c, verdict);
             continue;
         }
-        cut_streams(c, now_ns, (uint64_t)limits->response_timeout_ms * 1000000, sentence);
+        cut_streams(c, now_ns, timeout_ns, sentence);
         buffered += c->guard.buffered;
         if (c->guard.buffered && (!*worst || c->guard.buffered > (*worst)->guard.buffered))
             *worst = c;

@@ -37,10 +37,10 @@ struct http_connection {
     struct http_guard guard;
     struct http_guard_sample sample;
     uint64_t unwritten_bytes; /* set by the carrier before a judgement: waits for the kernel to take it */
-    uint64_t unwritten_before;
-    uint64_t stuck_since_ns; /* it has waited unchanged since then */
-    unsigned slots;          /* exchanges that have a request of this connection */
-    unsigned streams;        /* of them: that stream */
+    uint64_t unwritten_before, sent_before; /* at the last judgement */
+    uint64_t moved_ns;                      /* when either changed for the last time */
+    unsigned slots;                         /* exchanges that have a request of this connection */
+    unsigned streams;                       /* of them: that stream */
     unsigned ids_sampled;
     bool is_http2;
     bool ended; /* shut down by us */

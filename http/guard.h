@@ -42,8 +42,7 @@ struct http_guard_sample {
     unsigned in_flight;          /* reached a handler, not yet answered */
     uint64_t buffered_bytes;     /* known exactly (HTTP/1), else 0 */
     int64_t oldest_receiving_ms; /* age of the oldest of `receiving`; 0 without one */
-    int64_t oldest_unsent_ms; /* age of the oldest answer that is still in the buffer; 0 without one; or for
-                                 how long the kernel has taken nothing of what waits for it */
+    int64_t oldest_unsent_ms;    /* so long has an answer been in the buffer, and nothing gone out */
 };
 
 /* The memory of one connection's past; all zero at first. */

@@ -138,6 +138,25 @@ static void test_judgement(void **state)
     http_slot_disposed(slot, 40);
 }
 
+/* A large answer may take longer than the timeout while it is being read, but not without end. */
+static void test_a_slow_reader(void **state)
+{
+    const struct http_guard_limits limits = {
+        .buffered_bytes_max = 1000, .request_timeout_ms = 1000, .response_timeout_ms = 1000};
+    struct http_connection *worst, *connection = connect_peer("x");
+    struct http_slot *slot = http_slot_take(&slots, connection, &request, 1);
+    unsigned seconds = 0;
+    (void)state;
+    ended = NULL;
+    assert_true(http_slot_answered(slot, 1));
+    while (!ended && seconds < 100) {
+        connection->sample.sent_bytes += 10;
+        http_connections_judge(&connections, &limits, ++seconds * 1000000000ull, &sentence, &worst);
+    }
+    assert_int_equal(seconds, 11);
+    http_slot_disposed(slot, 1);
+}
+
 /* ---- streams ---- */
 
 static unsigned gone;
@@ -278,6 +297,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_answered_then_disposed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_disposed_then_answered, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_judgement, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_slow_reader, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_stream_keeps_little, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_stream_whose_client_goes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_client_that_went_before, set_up, tear_down),

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import http2 from 'node:http2';
 import { test } from 'node:test';
+import { Agent } from 'undici';
 
 import {
   cert, curl, END_HEADERS, END_STREAM, frame, headerBlock, HEADERS, key, post, preface, raw, readToEnd, request, RST_STREAM,
@@ -80,12 +81,12 @@ for (const [name, args] of [['in clear text', []], ['over TLS', TLS]]) {
     const where = `${server.url}/stream?count=2&bytes=5&abort=1`;
     for (const option of args.length ? ['--http2', '--http1.1'] : ['--http2-prior-knowledge', '--http1.1']) {
       const failed = await run('curl', ['-skN', option, where]).catch((error) => error);
-      assert.equal(failed.stdout, 'aaaaabbbbb');
+      assert.ok('aaaaabbbbb'.startsWith(failed.stdout)); // a reset may overtake what was read with it
       assert.equal(failed.code, option === '--http1.1' ? 18 : 92, failed.stderr); // a partial file; a stream's error
     }
     const session = http2.connect(server.url, { rejectUnauthorized: false });
     const answer = await request(session, get('/stream?count=2&bytes=5&abort=1'));
-    assert.equal(answer.body, 'aaaaabbbbb');
+    assert.ok('aaaaabbbbb'.startsWith(answer.body));
     assert.equal(answer.code, http2.constants.NGHTTP2_CANCEL);
     assert.equal((await request(session, get('/const'))).body.length, 600); // the connection lives
     session.close();
@@ -144,6 +145,38 @@ test('a stream with a closed window delays no other and is cut off', () => withS
     session.destroy();
     await until('the end', async () => (await counts(server)).gone === 21);
   }));
+
+test('a stream that has ended, but not for a client with a closed window, is cut off too', () =>
+  withServer(['--response-timeout', '1000'], async (server) => {
+    const session = http2.connect(server.url);
+    const stalled = session.request(get('/stream?count=1&bytes=1000000&chunks=3'));
+    stalled.pause();
+    stalled.on('error', () => {});
+    await until('its handler has done its part', async () => (await counts(server)).ended === 1);
+    assert.equal(await server.metric('liteoms_http_streams'), 1);
+    await until('cut', async () => await server.metric('liteoms_http_streams') === 0);
+    assert.equal((await counts(server)).gone, 0);
+    assert.equal((await request(session, get('/const'))).body.length, 600);
+    session.destroy();
+  }));
+
+test('streams to the clients of Node: fetch, undici over HTTP/2, an upgrade to HTTP/2', () => withServer([], async (server) => {
+  const answer = await fetch(`${server.url}/stream?count=50&bytes=1000&chunks=3`, { method: 'POST', body: 'x' });
+  assert.ok(await answer.text() === expected(50, 1000, 3));
+  const abort = new AbortController();
+  const open1 = await fetch(`${server.url}/subscribe`, { signal: abort.signal });
+  abort.abort();
+  await assert.rejects(open1.text());
+  await until('gone', async () => (await counts(server)).gone === 1);
+  const upgraded = await curl('--http2', '-N', `${server.url}/stream?count=5&bytes=100`); // Upgrade: h2c
+  assert.deepEqual([upgraded.version, upgraded.body], ['2', expected(5, 100, 1)]);
+  await withServer(TLS, async (secure) => {
+    const agent = new Agent({ allowH2: true, connect: { rejectUnauthorized: false } });
+    const body = await agent.request({ origin: secure.url, path: '/stream?count=50&bytes=1000&chunks=3', method: 'POST', body: 'x' });
+    assert.ok(await body.body.text() === expected(50, 1000, 3));
+    await agent.destroy();
+  });
+}));
 
 for (const [name, asked] of [
   ['HTTP/1.1', 'GET /stream?count=100000&bytes=10000&chunks=64 HTTP/1.1\r\nhost: x\r\n\r\n'],
