@@ -69,7 +69,7 @@ async function follow(params, headers, place, observer, signal) {
     const payload = JSON.parse(event.data);
     const end = payload.errors?.find((error) => RESUMABLE.has(error.extensions?.code));
     if (end) {
-      place.id = end.extensions.cursor ?? place.id;
+      if ((end.extensions.cursor ?? '0') !== '0') place.id = end.extensions.cursor;
       return false;
     }
     observer.next(payload);
