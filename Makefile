@@ -20,7 +20,7 @@ say = @printf '==> %s\n' "$(1)"
 configure = test -f build$(2)/build.ninja || cmake --preset $(1)
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test test-asan test-tsan bench sim kill-test conformance fuzz lint format format-check install-deps \
+.PHONY: help build run test test-asan test-tsan bench bench-graphql sim kill-test conformance fuzz lint format format-check install-deps \
 	install clean node-modules
 
 help: ## this list
@@ -73,6 +73,12 @@ bench: build ## measure the release build against its floors; writes build/bench
 	@cmake --preset release >build/bench-configure.log || { cat build/bench-configure.log; exit 1; }
 	@cmake --build build --target liteoms_bench -j $(JOBS)
 	@bench/run
+
+bench-graphql: build ## compare with mercurius and graphql-yoga (npm), requests per second and core
+	@cmake/install-deps bench
+	@cmake --build build --target liteoms-replay -j $(JOBS)
+	@cd bench/engine_compare && { [ -d node_modules ] || npm ci --no-audit --no-fund; }
+	@cd bench/engine_compare && exec node run.mjs
 
 sim: node-modules ## the simulation with SIM_SEEDS seeds
 	@$(call configure,asan,-asan)
