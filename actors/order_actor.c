@@ -380,7 +380,10 @@ static void run_command(struct actors_shard *as, struct order_instance *oa, stru
 {
     enum oms_status admitted = store_admit(as->store, as->shard, oa->base.address.tenant);
     if (admitted != OMS_OK) {
-        call_finish(as, call, admitted == OMS_NO_SPACE ? ORDER_CALL_NO_SPACE : ORDER_CALL_BUSY);
+        call_finish(as, call,
+                    admitted == OMS_NO_SPACE ? ORDER_CALL_NO_SPACE
+                    : admitted == OMS_CLOSED ? ORDER_CALL_STOPPING
+                                             : ORDER_CALL_BUSY);
         return;
     }
     /* A creation is decided on an empty order, which becomes the actor's when it is accepted. */

@@ -45,6 +45,7 @@ enum order_call_result {
     ORDER_CALL_UNKNOWN,  /* the write failed: OUTCOME_UNKNOWN */
     ORDER_CALL_BUSY,     /* refused before anything happened: queues or in-flight limits */
     ORDER_CALL_NO_SPACE, /* the same: the disk is below its reserve */
+    ORDER_CALL_STOPPING, /* the same: a write has failed, the process is about to stop */
     ORDER_CALL_FAULT,    /* the stored state could not be read */
 };
 

@@ -253,6 +253,10 @@ static void call_returned(struct rt_shard *shard, struct rt_message *message)
         answer_unrun(task, REFUSAL_BUSY, "BUSY",
                      "The disk is full: nothing was changed; retry when there is room again");
         break;
+    case ORDER_CALL_STOPPING:
+        answer_unrun(task, REFUSAL_BUSY, "BUSY",
+                     "The server is stopping because a write failed: nothing was changed; retry when it is back");
+        break;
     case ORDER_CALL_FAULT:
         api_task_fail(task, "INTERNAL", "The stored order cannot be read");
         break;

@@ -125,6 +125,7 @@ static void call_result(struct world *world, struct flight *flight)
         call_untouched(world, flight, &world->counts.fault);
         break;
     case ORDER_CALL_BUSY:
+    case ORDER_CALL_STOPPING:
         call_untouched(world, flight, &world->counts.busy);
         return;
     case ORDER_CALL_NO_SPACE:
