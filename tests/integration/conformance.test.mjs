@@ -8,10 +8,11 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 
-import { buildClientSchema, buildSchema, getIntrospectionQuery, getNamedType, isAbstractType, isCompositeType, isRequiredArgument, parse } from 'graphql-oracle';
+import { buildClientSchema, buildSchema, getIntrospectionQuery, getNamedType, isAbstractType, isCompositeType, isRequiredArgument,
+  parse, validateSchema } from 'graphql-oracle';
 
 import { Caller, basket } from './lib/client.mjs';
-import { Generator, Random, edit, write } from './lib/conformance_generate.mjs';
+import { Generator, Random, edit, editSchema, write } from './lib/conformance_generate.mjs';
 import { classify, difference, failures, judge, mergesTypename, resultDifference, run } from './lib/conformance_oracle.mjs';
 import { Probe } from './lib/conformance_probe.mjs';
 import { data, sdl } from './lib/conformance_schema.mjs';
@@ -95,6 +96,15 @@ function sameIntrospection(ours, schema) {
   assert.deepEqual(a, b);
 }
 
+// What the oracle finds wrong with a schema's text; '' when nothing.
+function problemOf(text) {
+  try {
+    return validateSchema(buildSchema(text)).map(({ message }) => message).join(' ');
+  } catch (error) {
+    return error.message;
+  }
+}
+
 describe('the engine alone', () => {
   before(async () => {
     probe = new Probe();
@@ -166,6 +176,25 @@ describe('the engine alone', () => {
       });
       assert.deepEqual(JSON.parse(answer), { error: 'the line is no JSON' });
     }
+  });
+
+  test('schemas that are none', async () => {
+    const other = new Probe();
+    const seen = { fine: 0, wrong: 0 };
+    try {
+      await ask(Math.ceil(rounds / 2), 4, async (seed) => {
+        const text = editSchema(sdl, new Random(seed ^ 0x5d1));
+        if (/directive @ (skip|include|deprecated|specifiedBy|oneOf)\b/.test(text)) return ''; // ours stay as they are specified
+        const theirs = problemOf(text), ours = await other.load(text, {});
+        seen[theirs ? 'wrong' : 'fine']++;
+        // Root fields are the host's to dispatch: nothing else has their type.
+        if (!!theirs === !!ours || / cannot have the root type /.test(ours)) return '';
+        return `theirs: ${theirs}, ours: ${ours}\n${text}`;
+      });
+    } finally {
+      await other.end();
+    }
+    if (rounds >= 100) assert.ok(Math.min(seen.fine, seen.wrong) > rounds / 50, JSON.stringify(seen));
   });
 
   test('introspection of a schema of everything', async () => {

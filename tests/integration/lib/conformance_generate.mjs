@@ -382,6 +382,24 @@ export function edit(tokens, random, names) {
   return out;
 }
 
+const tokensOf = (text) => text.match(/"""[\s\S]*?"""|"(?:\\.|[^"\\])*"|\.\.\.|-?\d+(?:\.\d+)?|[A-Za-z_0-9]+|[^\s,]/g);
+
+// A schema's text with one thing in it changed.
+export function editSchema(text, random) {
+  const tokens = tokensOf(text);
+  const places = (wanted) => tokens.flatMap((token, i) => (wanted.test(token) ? [i] : []));
+  const name = /^[A-Za-z_]\w*$/;
+  const names = [...new Set(tokens.filter((token) => name.test(token)))];
+  switch (random.below(6)) {
+    case 0: return edit(tokens, random, names).join(' ');
+    case 1: case 2: tokens[random.pick(places(name))] = random.pick(names); break;
+    case 3: tokens.splice(random.pick(places(name)), 0, ...random.pick([['!'], ['@', 'deprecated'], ['@', 'once'], ['@', 'schemaOnly'], ['@', 'oneOf'], ['@', 'mark']])); break;
+    case 4: tokens.splice(random.pick(places(/^[![\]=@]$/)), 1 + random.below(3)); break;
+    default: tokens.splice(random.pick(places(name)), 1, random.pick(['__x', 'extend', '[', '=', 'null', '{', 'Int', 'Query', 'implements', '&']));
+  }
+  return tokens.join(' ');
+}
+
 // The text, with what may stand between tokens between them.
 export function write(tokens, random) {
   const odd = random.chance(0.2);

@@ -144,7 +144,7 @@ static bool probe_is_root(const struct probe_bindings *b, struct oms_str type)
 static bool probe_is_composite(const struct probe_bindings *b, struct oms_str type)
 {
     for (const struct gql_def *def = b->document->definitions; def; def = def->next) {
-        if (!def->extends && oms_str_eq(def->name, type))
+        if (!def->extends && def->kind != GQL_DEF_DIRECTIVE && oms_str_eq(def->name, type))
             return def->kind == GQL_DEF_OBJECT || def->kind == GQL_DEF_INTERFACE ||
                    def->kind == GQL_DEF_UNION;
     }
