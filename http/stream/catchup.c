@@ -12,6 +12,7 @@
 #include "runtime/base/assert.h"
 
 #define RECORD_BYTES_MAX (OMS_UNIT_BYTES_MAX)
+#define PAGE_FIRST       32 /* then twice as many, up to OMS_STREAM_PAGE_EVENTS: who reads on gets larger pages */
 
 /* ---- how far back ---- */
 
@@ -225,7 +226,7 @@ struct stream_catchup *stream_catchup_create(struct stream_topic *topic, struct 
     catchup->topic = topic;
     catchup->session = session;
     catchup->end = from;
-    catchup->limit = OMS_STREAM_PAGE_EVENTS;
+    catchup->limit = PAGE_FIRST;
     stream_list_add(&topic->ss->loans_catchups, &catchup->loan);
     return catchup;
 }
@@ -236,9 +237,11 @@ void stream_catchup_ask(struct stream_catchup *catchup)
     struct stream_shard *ss = topic->ss;
     struct store_read *read = &catchup->read;
     OMS_ASSERT(!catchup->in_flight);
-    let_go_of_page(catchup);
     if (!catchup->again)
         catchup->from = catchup->end;
+    if (catchup->count == catchup->limit && catchup->limit * 2 <= OMS_STREAM_PAGE_EVENTS)
+        catchup->limit *= 2;
+    let_go_of_page(catchup);
     catchup->again = catchup->more = catchup->expired = false;
     catchup->in_flight = true;
     catchup->durable = store_durable_commit(ss->hub->store, topic->partition);
