@@ -206,6 +206,9 @@ static void test_variables(void **state)
     assert_string_equal(
         echo("query($v: Any, $w: Int) { echo(any: {a: $v, b: [$w]}) }", "{\"v\":[true],\"w\":3}"),
         "{\"any\":{\"a\":[true],\"b\":[3]}}");
+    /* A member whose variable has no value is not there; an item is null. */
+    assert_string_equal(echo("query($v: Any, $w: Int) { echo(any: {a: $v, b: [$w], c: 1}) }", "{}"),
+                        "{\"any\":{\"b\":[null],\"c\":1}}");
     assert_string_equal(echo("query($v: Int) { echo(need: $v, int: 1) }", "{}"), "{\"int\":1}");
 }
 

@@ -201,7 +201,9 @@ static void test_characters(void **state)
     check_fault("\xC3\xA9 ?", "Unexpected character U+00E9.", 1, 1);
     check_fault("# \xC3\xA9\xE2\x82\xAC\n\x07", "Unexpected character U+0007.", 2, 1);
     check_fault("\"\xC3\xA9\xE2\x82\xAC\" ?", "Unexpected character '?'.", 1,
-                6); /* columns are code points */
+                6); /* columns are characters… */
+    check_fault("\"\xF0\x9F\x92\xA9\" ?", "Unexpected character '?'.", 1,
+                6); /* …of UTF-16: one beyond its first plane counts twice */
 }
 
 static void test_limit(void **state)

@@ -331,6 +331,25 @@ static void test_print_descriptions(void **state)
     }
 }
 
+/* Section 3.5: a built-in scalar that nothing refers to is not part of the schema. */
+static void test_unreferenced(void **state)
+{
+    static const struct gql_binding binding = {
+        .field = "Query.a", .kind = GQL_ROOT, .resolve.host = root_host};
+    struct gql_schema_config config = {.bindings = &binding, .binding_count = 1};
+    struct gql_schema *schema;
+    struct oms_error error;
+
+    (void)state;
+    config.sdl = OMS_STR("type Query { a(id: ID): String } directive @d(x: [Float!]) on FIELD");
+    assert_int_equal(gql_schema_create(&config, &schema, &error), OMS_OK);
+    assert_true(gql_schema_type(schema, OMS_STR("Int"))->hidden);
+    assert_false(gql_schema_type(schema, OMS_STR("ID"))->hidden);
+    assert_false(gql_schema_type(schema, OMS_STR("Float"))->hidden);
+    assert_false(gql_schema_type(schema, OMS_STR("Boolean"))->hidden); /* introspection has some */
+    gql_schema_destroy(schema);
+}
+
 /* ---- http/schema.graphql itself ---- */
 
 static char *read_schema(void)
@@ -422,6 +441,7 @@ int main(void)
         cmocka_unit_test(test_bindings_complete),
         cmocka_unit_test(test_print),
         cmocka_unit_test(test_print_descriptions),
+        cmocka_unit_test(test_unreferenced),
         cmocka_unit_test(test_described),
     };
 

@@ -99,6 +99,27 @@ static void test_fields(void **state)
                            "mean \"shelves { ... }\"?");
 }
 
+/* One fault brings no others: what stands below something unknown is walked for the names in it. */
+static void test_unknown(void **state)
+{
+    (void)state;
+    invalid(
+        "query($a: Int, $b: Int, $c: String) { nope(x: $a, y: [{z: $b}]) { ...F hello @once(note: $c) } } "
+        "fragment F on Query { hello }",
+        "Type \"Query\" has no field \"nope\". Did you mean \"node\" or \"nodes\"?");
+    invalid("query($a: Int) { hello @nope(x: {y: $a}) }",
+            "Unknown directive \"@nope\". Did you mean \"once\"?");
+    invalid("query($a: Int) { ... on Zzzzzzzz { a(b: $a) { ...F } } } fragment F on Query { hello }",
+            "Unknown type \"Zzzzzzzz\".");
+    invalid("query($a: Int) { hello { x(y: $a) } }",
+            "Field \"hello\" of type \"String!\" has no fields to select.");
+    invalid("query($a: Int) { echo(pick: {nope: $a, id: 1}) }", "\"nope\" is no field of \"Pick\". Did you "
+                                                                "mean \"name\"?");
+    invalid("{ nope { a(b: 1, b: 2) ...G } }",
+            "Type \"Query\" has no field \"nope\". Did you mean \"node\" or \"nodes\"?\n"
+            "Argument \"b\" of an unknown field is given twice.\nUnknown fragment \"G\".");
+}
+
 static void test_merge(void **state)
 {
     (void)state;
@@ -575,23 +596,15 @@ static void test_merge_cost(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_operations),
-        cmocka_unit_test(test_subscriptions),
-        cmocka_unit_test(test_fields),
-        cmocka_unit_test(test_merge),
-        cmocka_unit_test(test_arguments),
-        cmocka_unit_test(test_fragments),
-        cmocka_unit_test(test_values),
-        cmocka_unit_test(test_one_of),
-        cmocka_unit_test(test_directives),
-        cmocka_unit_test(test_variables),
-        cmocka_unit_test(test_usages),
-        cmocka_unit_test(test_skip_usage),
-        cmocka_unit_test(test_places),
-        cmocka_unit_test(test_limits),
-        cmocka_unit_test(test_no_room_for_errors),
-        cmocka_unit_test(test_hostile),
-        cmocka_unit_test(test_merge_cost),
+        cmocka_unit_test(test_operations), cmocka_unit_test(test_subscriptions),
+        cmocka_unit_test(test_fields),     cmocka_unit_test(test_unknown),
+        cmocka_unit_test(test_merge),      cmocka_unit_test(test_arguments),
+        cmocka_unit_test(test_fragments),  cmocka_unit_test(test_values),
+        cmocka_unit_test(test_one_of),     cmocka_unit_test(test_directives),
+        cmocka_unit_test(test_variables),  cmocka_unit_test(test_usages),
+        cmocka_unit_test(test_skip_usage), cmocka_unit_test(test_places),
+        cmocka_unit_test(test_limits),     cmocka_unit_test(test_no_room_for_errors),
+        cmocka_unit_test(test_hostile),    cmocka_unit_test(test_merge_cost),
     };
 
     return cmocka_run_group_tests(tests, gqf_set_up, gqf_tear_down);
