@@ -22,7 +22,7 @@ const count = Number(process.env.COMPARE_ORDERS ?? 500);
 const output = process.env.COMPARE_JSON ?? path.join(build, 'engine_compare.json');
 const WARM_UP = 0.3;
 // The same number of requests in flight.
-const protocols = { h2c: { connections: 8, streams: 4 }, http1: { connections: 32, streams: 0 } };
+const protocols = { h2c: { connections: 32, streams: 4 }, http1: { connections: 128, streams: 0 } };
 const chosen = (process.env.COMPARE_PROTOCOLS ?? 'h2c,http1').split(',');
 
 // An order as a shop's page shows it.
