@@ -130,12 +130,15 @@ static void detach(struct stream_session *session)
     session->topic = NULL;
 }
 
+static void probe_drop(struct stream_session *session);
+
 void stream_session_end(struct stream_session *session, enum stream_end end)
 {
     if (session->end != STREAM_END_NONE)
         return;
     session->end = (uint8_t)end;
     session->ss->stats.ended[end]++;
+    probe_drop(session); /* what the order answers is of no account now */
     detach(session);
     heap_remove(session->ss, session);
     stream_session_wake(session);

@@ -586,6 +586,25 @@ static void a_tenant_has_so_many_streams(void **state)
     end();
 }
 
+/* The order's answer comes home to a stream that was ended meanwhile, and not yet closed. */
+static void an_end_overtakes_the_question_whether_it_may_be_read(void **state)
+{
+    char id[64], variables[128];
+    (void)state;
+    begin(11);
+    place("A", id);
+    snprintf(variables, sizeof(variables), "{\"id\":\"%s\"}", id);
+    assert_null(open_as(&taps[0], 1, ORDER_EVENTS, variables, NULL, claims_of("sam", &staff)));
+    assert_null(open_as(&taps[1], 1, ORDER_EVENTS, variables, NULL, claims_of("c2", &customer)));
+    stream_drain(lab.api->shards[1]);
+    run();
+    assert_non_null(strstr(words_of(&taps[0]), "\"code\":\"SERVER_STOPPING\""));
+    assert_non_null(strstr(words_of(&taps[1]), "\"code\":\"SERVER_STOPPING\""));
+    close_tap(&taps[0]);
+    close_tap(&taps[1]);
+    end();
+}
+
 /* ---- the auditor: what each reader saw against what the event log says ---- */
 
 #define FAST_FIELDS                                                                                          \
@@ -1031,6 +1050,7 @@ int main(void)
         cmocka_unit_test(checkpoints_move_the_cursor_on),
         cmocka_unit_test(cursors_are_checked),
         cmocka_unit_test(a_tenant_has_so_many_streams),
+        cmocka_unit_test(an_end_overtakes_the_question_whether_it_may_be_read),
         cmocka_unit_test(every_reader_sees_the_log),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
