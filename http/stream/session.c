@@ -15,6 +15,9 @@
 
 #define WAKES_PER_TURN 2048
 
+_Static_assert(sizeof(struct stream_session) + sizeof(struct stream_reader) <= 512,
+               "ten thousand of them wait");
+
 /* ---- by when tokens expire: a binary heap ---- */
 
 static int64_t expires(const struct stream_session *session)
@@ -665,6 +668,7 @@ static void move(struct stream_session *session, const struct tenant_version *te
     struct stream_topic *old = session->topic, *topic = NULL;
     struct principal principal;
     struct access access;
+    OMS_ASSERT(old); /* it is a member */
     http_claims_principal(session->claims, tenant->number, &principal);
     oms_arena_reset(&ss->scratch);
     if (tenant->status == TENANT_REMOVED ||

@@ -659,8 +659,10 @@ static void read_log(struct audit *audit, struct oms_str role, const char *field
         api_lab_ask(&lab, &fake, document);
         const char *end_cursor = strstr(fake.body, "\"endCursor\":\""),
                    *nodes = strstr(fake.body, "\"nodes\":[");
-        if (!nodes || strstr(fake.body, "\"errors\""))
+        if (!nodes || strstr(fake.body, "\"errors\"")) {
             fail_msg("%s", fake.body);
+            return;
+        }
         more = strstr(fake.body, "\"hasNextPage\":true") != NULL;
         if (end_cursor)
             snprintf(after, sizeof(after), "%.*s", (int)strcspn(end_cursor + 13, "\""), end_cursor + 13);
