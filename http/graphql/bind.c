@@ -28,7 +28,7 @@ static bool gql_is_root(const struct gql_schema *schema, const struct gql_type *
 
 static const char *gql_resolver_word(enum gql_resolver_kind kind)
 {
-    static const char *const words[] = {"GQL_ROOT", "GQL_LEAF", "GQL_OBJECT", "GQL_LIST"};
+    static const char *const words[] = {"GQL_ROOT", "GQL_LEAF", "GQL_OBJECT", "GQL_LIST", "GQL_PARTS"};
 
     return words[kind];
 }
@@ -52,6 +52,7 @@ static bool gql_bind_has_function(const struct gql_binding *binding)
     case GQL_ROOT:
         return binding->resolve.host != NULL;
     case GQL_LEAF:
+    case GQL_PARTS:
         return binding->resolve.leaf != NULL;
     case GQL_OBJECT:
         return binding->resolve.object != NULL;
@@ -59,6 +60,19 @@ static bool gql_bind_has_function(const struct gql_binding *binding)
         return binding->resolve.list != NULL;
     }
     return false;
+}
+
+/* What is executed part by part is one list of one object type. */
+static bool gql_bind_fits(const struct gql_binding *binding, const struct gql_field *field,
+                          enum gql_resolver_kind want)
+{
+    unsigned lists = 0;
+
+    if (binding->kind != GQL_PARTS)
+        return binding->kind == want;
+    for (const struct gql_typeref *type = field->type; type->of; type = type->of)
+        lists += type->kind == GQL_KIND_LIST;
+    return want == GQL_LIST && lists == 1;
 }
 
 static struct gql_field *gql_bind_find(const struct gql_binder *b, const char *name)
@@ -86,7 +100,7 @@ static void gql_bind_field(struct gql_binder *b, const struct gql_binding *bindi
         return;
     }
     want = gql_bind_kind(b->schema, field);
-    if (binding->kind != want) {
+    if (!gql_bind_fits(binding, field, want)) {
         GQL_BIND_ERROR(b, "The binding of \"%s\" is %s, but its type needs %s.", binding->field,
                        gql_resolver_word(binding->kind), gql_resolver_word(want));
         return;

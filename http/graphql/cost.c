@@ -1,6 +1,8 @@
 /*
  * An object has two sums, since its lists' length is known only by who asks for it: `fixed` for what is there
- * once, `item` for one item of each of its lists. A connection's field multiplies the latter by its page.
+ * once, `item` for one item of each of its lists. A connection's field multiplies the latter by its page; a
+ * field that does something for every item of a list in its input (its type has GQL_PARTS), by that list,
+ * whether the answer shows the items or not.
  *
  * Numbers saturate: a hostile document's cost is large, not small again.
  */
@@ -46,6 +48,35 @@ static struct gql_cost gql_cost_below(const struct gql_costing *c, const struct 
     return most;
 }
 
+static bool gql_cost_is_batch(const struct gql_step *step)
+{
+    if (!step->object || !gql_find_input(step->field->args, step->field->arg_count, OMS_STR("input")))
+        return false;
+    for (uint32_t i = 0; i < step->object->type->field_count; i++) {
+        const struct gql_binding *binding = step->object->type->fields[i].binding;
+        if (binding && binding->kind == GQL_PARTS)
+            return true;
+    }
+    return false;
+}
+
+/* How many items the input has: its longest list is what the field works on. */
+static uint64_t gql_cost_batch(const struct gql_costing *c, const struct gql_step *step)
+{
+    const struct oms_value *args = step->args, *input;
+    size_t most = 0;
+
+    if (step->slot != GQL_NO_SLOT)
+        args = c->request ? c->request->slots[step->slot].args : NULL;
+    input = args ? oms_value_get_set(args, "input") : NULL;
+    for (size_t i = 0; input && input->kind == OMS_VALUE_OBJECT && i < input->object.count; i++) {
+        const struct oms_value *value = &input->object.fields[i].value;
+        if (value->kind == OMS_VALUE_LIST && value->list.count > most)
+            most = value->list.count;
+    }
+    return most;
+}
+
 static bool gql_cost_is_page(const struct gql_step *step)
 {
     return step->field && (gql_find_input(step->field->args, step->field->arg_count, OMS_STR("first")) ||
@@ -79,6 +110,11 @@ static void gql_cost_add(const struct gql_costing *c, const struct gql_step *ste
     below = gql_cost_below(c, step);
     if (page)
         lists = gql_cost_page(c, step);
+    if (gql_cost_is_batch(step)) {
+        each = below.item ? below.item : 1;
+        sum->fixed = gql_cost_capped(sum->fixed + 1 + below.fixed + gql_cost_batch(c, step) * each);
+        return;
+    }
     if (step->list_depth == 0) {
         sum->fixed = gql_cost_capped(sum->fixed + 1 + below.fixed + gql_cost_capped(lists * below.item));
         return;
@@ -111,7 +147,7 @@ static bool gql_cost_varies(const struct gql_step *step)
 {
     if (step->object)
         return step->object->cost_slot != GQL_NO_SLOT ||
-               (step->slot != GQL_NO_SLOT && gql_cost_is_page(step));
+               (step->slot != GQL_NO_SLOT && (gql_cost_is_page(step) || gql_cost_is_batch(step)));
     if (!step->choice)
         return false;
     for (uint32_t i = 0; i < step->choice->count; i++)

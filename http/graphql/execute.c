@@ -421,6 +421,74 @@ enum gql_outcome gql_execute_failed(const struct gql_request *request, size_t in
     return gql_exec_end(&x);
 }
 
+/* ---- a root field whose objects are executed one by one ---- */
+
+static const struct gql_step *gql_part_step(const struct gql_step *root, const char *field, size_t part)
+{
+    const struct gql_plan_object *object = root->object;
+
+    for (uint32_t i = 0; object && i < object->count; i++) {
+        if (oms_str_eq_c(object->steps[i].field->name, field) && part-- == 0)
+            return &object->steps[i];
+    }
+    return NULL;
+}
+
+size_t gql_part_count(const struct gql_request *request, size_t index, const char *field)
+{
+    size_t count = 0;
+
+    OMS_ASSERT(index < request->plan->root->count);
+    while (gql_part_step(&request->plan->root->steps[index], field, count))
+        count++;
+    return count;
+}
+
+size_t gql_exec_part(const struct gql_exec *x)
+{
+    const struct gql_plan_object *object = x->frames[x->depth - 1].object;
+    size_t part = 0;
+
+    for (const struct gql_step *step = object->steps; step < x->step; step++)
+        part += step->field == x->step->field;
+    return part;
+}
+
+/* Below the frames that a whole execution would have there, which make the paths; nothing in them may be
+ * null, so that an error which leaves the item leaves all. */
+enum gql_outcome gql_execute_part(const struct gql_request *request, size_t index, const char *field,
+                                  size_t part, size_t item, const void *value, void *host,
+                                  struct oms_buf *out, struct gql_errors *errors)
+{
+    struct gql_exec x;
+
+    gql_exec_init(&x, request, index, host, out, errors);
+    const struct gql_step *step = gql_part_step(x.root, field, part);
+    OMS_ASSERT(step && step->list_depth == 1);
+    x.frames[0] =
+        (struct gql_frame){.field = x.root, .start = x.base, .object = x.root->object, .next = step + 1};
+    x.frames[1] = (struct gql_frame){.field = step, .start = x.base, .is_list = true};
+    x.frames[1].list = (struct gql_list){.count = item + 1};
+    x.frames[1].index = item + 1;
+    x.depth = 2;
+    x.step = step;
+    gql_open_object(&x, step, 1, value);
+    while (x.depth > 2 && !out->overflow) {
+        struct gql_frame *frame = &x.frames[x.depth - 1];
+        if (frame->is_list)
+            gql_run_list(&x, frame);
+        else
+            gql_run_object(&x, frame);
+    }
+    if (!out->overflow)
+        return gql_exec_end(&x);
+    out->overflow = false;
+    out->len = x.base;
+    x.depth = 2;
+    gql_exec_error(&x, GQL_CODE_LIMIT, step->at, "The response is too large.");
+    return GQL_ROOT_NULL;
+}
+
 /* ---- for resolvers ---- */
 
 void *gql_exec_host(const struct gql_exec *x)

@@ -71,6 +71,8 @@ enum gql_resolver_kind {
     GQL_LEAF,   /* scalars, enums and lists of them: writes JSON, or returns false for null */
     GQL_OBJECT, /* an object, interface or union: returns the child value, or NULL for null */
     GQL_LIST,   /* a list of those: fills gql_list, or returns false for null */
+    GQL_PARTS,  /* instead of GQL_LIST, for a list whose objects were executed before, one by one and perhaps
+                   elsewhere, by gql_execute_part: writes their JSON as a GQL_LEAF does, with `leaf` */
 };
 
 /* Work that a field needs beyond its parent value; the plan tells the union over a root field's selection. */
@@ -214,6 +216,23 @@ enum gql_outcome gql_execute_meta(const struct gql_request *request, size_t inde
  */
 enum gql_outcome gql_execute_failed(const struct gql_request *request, size_t index, const char *code,
                                     const char *message, struct oms_buf *out, struct gql_errors *errors);
+
+/*
+ * A root field that answers with a list whose objects live in different places: each is executed where it
+ * lives, then the root with a GQL_PARTS resolver that joins their JSON. `field` is a field of the root's
+ * object type whose type is a list of objects; a document can ask it more than once, by aliases:
+ * gql_part_count times.
+ *
+ * Appends the JSON of object `item` of the list as selection `part` asks for it; its errors have the paths
+ * that they would have in a whole execution. GQL_ROOT_NULL: nothing was appended, since there is no value and
+ * an item must not be null. Thread-safe like gql_execute.
+ */
+size_t gql_part_count(const struct gql_request *request, size_t index, const char *field);
+enum gql_outcome gql_execute_part(const struct gql_request *request, size_t index, const char *field,
+                                  size_t part, size_t item, const void *value, void *host,
+                                  struct oms_buf *out, struct gql_errors *errors);
+/* Which of the selections a GQL_PARTS resolver writes. */
+size_t gql_exec_part(const struct gql_exec *x);
 
 struct gql_root_result {
     enum gql_outcome outcome;

@@ -152,6 +152,8 @@ static void gql_plan_shape(struct gql_planner *p, struct gql_step *step, const s
     if (!gql_is_composite(named))
         return;
     step->kind = lists ? GQL_LIST : GQL_OBJECT;
+    if (step->field->binding && step->field->binding->kind == GQL_PARTS)
+        step->kind = GQL_LEAF; /* with the plan of its objects, for gql_execute_part */
     step->list_depth = (uint8_t)lists;
     if (level + 1 > OMS_GQL_DEPTH_MAX) {
         gql_plan_limit(p, field->first->at, "levels of fields", OMS_GQL_DEPTH_MAX);
@@ -173,8 +175,10 @@ static void gql_plan_resolver(struct gql_step *step, const struct gql_binding *b
     case GQL_ROOT:
         break;
     case GQL_LEAF:
+    case GQL_PARTS:
         step->resolve.leaf = binding->resolve.leaf;
         break;
+
     case GQL_OBJECT:
         step->resolve.object = binding->resolve.object;
         break;
