@@ -220,6 +220,12 @@ static enum oms_status parse_limits(struct tenant_version *tenant, const struct 
     return status;
 }
 
+static enum oms_status parse_webhooks(struct tenant_version *tenant, const struct oms_value *value,
+                                      struct oms_error *error)
+{
+    return tenant_webhooks_parse(value, &tenant->arena, &tenant->webhooks, &tenant->webhook_count, error);
+}
+
 static enum oms_status parse_permissions(struct tenant_version *tenant, const struct oms_value *rolemap,
                                          const struct oms_value *authorizations, struct oms_error *error)
 {
@@ -259,7 +265,8 @@ static enum oms_status parse_workflow(struct tenant_version *tenant, const struc
 static enum oms_status check_keys(const struct oms_value *config, struct oms_error *error)
 {
     static const char *const known[] = {"name",           "status",   "currency",     "rolemap",
-                                        "authorizations", "workflow", "cors_origins", "limits"};
+                                        "authorizations", "workflow", "cors_origins", "limits",
+                                        "webhooks"};
 
     if (config->kind != OMS_VALUE_OBJECT)
         return oms_error_set(error, OMS_INVALID, "a tenant must be an object");
@@ -300,7 +307,8 @@ static enum oms_status fill(struct tenant_version *tenant, const struct oms_valu
     } parts[] = {{"status", parse_status},
                  {"currency", parse_currency},
                  {"cors_origins", parse_origins},
-                 {"limits", parse_limits}};
+                 {"limits", parse_limits},
+                 {"webhooks", parse_webhooks}};
     enum oms_status status;
 
     if ((status = check_keys(config, error)) != OMS_OK ||
@@ -400,6 +408,7 @@ enum {
     TENANT_OPEN_ORDERS = 11,
     TENANT_STREAMS = 12,
     TENANT_STORED_EVENTS = 13,
+    TENANT_WEBHOOK = 14, /* repeated: tenant_webhook.c */
 };
 enum { RULE_HOLDER = 1, RULE_SCOPE = 2, RULE_SCOPE_VALUE = 3, RULE_PERMISSION = 4, RULE_EVERYTHING = 5 };
 enum { WORKFLOW_VERSION = 1, WORKFLOW_SOURCE = 2 };
@@ -447,6 +456,12 @@ static void put_body(const struct tenant_version *tenant, struct oms_buf *out)
     oms_wire_put_u64(out, TENANT_OPEN_ORDERS, tenant->limits.open_orders);
     oms_wire_put_u64(out, TENANT_STREAMS, tenant->limits.streams);
     oms_wire_put_u64(out, TENANT_STORED_EVENTS, tenant->limits.stored_events);
+    for (size_t i = 0; i < tenant->webhook_count; i++) {
+        size_t mark = oms_wire_begin(out, TENANT_WEBHOOK);
+
+        tenant_webhook_encode(&tenant->webhooks[i], out);
+        oms_wire_end(out, mark);
+    }
 }
 
 void tenant_version_encode(const struct tenant_version *tenant, struct oms_buf *out)
@@ -524,6 +539,7 @@ struct reading {
     struct permission_rows roles, users;
     struct workflow *workflows;
     struct oms_str *origins;
+    struct tenant_webhook *webhooks;
 };
 
 static enum oms_status read_scalar(struct tenant_version *tenant, const struct oms_wire *wire)
@@ -574,6 +590,9 @@ static enum oms_status read_tenant_field(struct reading *reading, const struct o
     case TENANT_ORIGIN:
         reading->origins[tenant->cors_origin_count++] = oms_str_copy(&tenant->arena, wire->bytes);
         return OMS_OK;
+    case TENANT_WEBHOOK:
+        return tenant_webhook_decode(wire->bytes, &tenant->arena,
+                                     &reading->webhooks[tenant->webhook_count++]);
     case TENANT_WORKFLOW:
         status = read_workflow(tenant, wire->bytes, &reading->workflows[tenant->workflow_count]);
         if (status == OMS_OK && tenant->workflow_count &&
@@ -590,7 +609,7 @@ static enum oms_status read_tenant_field(struct reading *reading, const struct o
 static enum oms_status read_tenant(struct tenant_version *tenant, struct oms_str bytes)
 {
     struct reading reading = {.tenant = tenant};
-    size_t workflows = 0, origins = 0;
+    size_t workflows = 0, origins = 0, webhooks = 0;
     enum oms_status status = OMS_OK;
     struct oms_wire wire;
 
@@ -598,15 +617,17 @@ static enum oms_status read_tenant(struct tenant_version *tenant, struct oms_str
     while (oms_wire_next(&wire)) {
         workflows += wire.field == TENANT_WORKFLOW;
         origins += wire.field == TENANT_ORIGIN;
+        webhooks += wire.field == TENANT_WEBHOOK;
     }
     if (wire.corrupt || !workflows || workflows > OMS_TENANT_WORKFLOWS_MAX ||
-        origins > OMS_TENANT_ORIGINS_MAX)
+        origins > OMS_TENANT_ORIGINS_MAX || webhooks > OMS_TENANT_WEBHOOKS_MAX)
         return OMS_CORRUPT;
     permission_rows_init(&reading.roles, &tenant->arena);
     permission_rows_init(&reading.users, &tenant->arena);
     reading.workflows = oms_arena_calloc(&tenant->arena, workflows, sizeof *reading.workflows);
     reading.origins = oms_arena_calloc(&tenant->arena, origins + 1, sizeof *reading.origins);
-    if (!reading.workflows || !reading.origins)
+    reading.webhooks = oms_arena_calloc(&tenant->arena, webhooks + 1, sizeof *reading.webhooks);
+    if (!reading.workflows || !reading.origins || !reading.webhooks)
         return OMS_LIMIT;
     oms_wire_read(&wire, bytes);
     while (status == OMS_OK && oms_wire_next(&wire))
@@ -615,6 +636,7 @@ static enum oms_status read_tenant(struct tenant_version *tenant, struct oms_str
         return status;
     tenant->workflows = reading.workflows;
     tenant->cors_origins = reading.origins;
+    tenant->webhooks = reading.webhooks;
     permission_table_build(&reading.roles, &reading.users, &tenant->permissions);
     if (!oms_str_present(tenant->name) ||
         !grants_bounded(tenant->permissions.roles, tenant->permissions.role_count) ||

@@ -9,6 +9,7 @@
 #define TENANT_H
 
 #include "actors/permission.h"
+#include "actors/tenant_webhook.h"
 #include "actors/workflow.h"
 
 /* Numbers are stored. */
@@ -35,6 +36,8 @@ struct tenant_version {
     const struct oms_str *cors_origins; /* "https://shop.example", or "*" */
     size_t cors_origin_count;
     struct tenant_limits limits;
+    const struct tenant_webhook *webhooks; /* who may send webhooks; one per provider */
+    size_t webhook_count;
 
     struct oms_arena arena; /* all of the above */
     uint32_t holds;         /* the owner's and others', on one shard */
@@ -52,7 +55,7 @@ void tenant_version_release(const struct tenant_version *tenant);
 /*
  * From configuration: { "name", "status": "active" | "suspended", "currency", "rolemap": [rows] (absent: the
  * built-in one), "authorizations": [rows], "workflow": {…} (absent: the built-in one), "cors_origins": [...],
- * "limits": {…} }. Unknown keys are refused with the nearest valid one. The result has one hold, number 0,
+ * "limits": {…}, "webhooks": [...] }. Unknown keys are refused with the nearest valid one. The result has one hold, number 0,
  * version 1 and its workflow as version 1: tenant_succeed gives it its place. Any thread.
  */
 OMS_MUST_USE enum oms_status tenant_parse(const struct oms_value *config, struct tenant_version **out,

@@ -51,6 +51,9 @@
 #define OMS_TOKEN_BYTES_MAX            16384
 #define OMS_TOKEN_CACHE_MAX            16384 /* per shard */
 
+/* ---- backend sync ---- */
+#define OMS_BATCH_ORDERS_MAX           200 /* of one createOrders */
+
 /* ---- live streams ---- */
 #define OMS_STREAMS_MAX            65536 /* readers of live streams per shard */
 #define OMS_STREAM_RING_PAYLOADS_MAX 4096 /* the latest of one topic: who falls behind them is cut off; a power of two */
@@ -135,6 +138,21 @@
 #define OMS_WORKFLOW_STEPS_MAX     64
 #define OMS_WORKFLOW_DUE_MAX_MS    (366ll * 24 * 3600 * 1000)
 #define OMS_REFUSALS_MAX           64    /* of one command; more are dropped, since the first ones say enough */
+
+/* ---- webhooks in ---- */
+#define OMS_TENANT_WEBHOOKS_MAX    32
+#define OMS_WEBHOOK_SECRETS_MAX    4     /* of one provider, live at once */
+#define OMS_WEBHOOK_TOPICS_MAX     32
+#define OMS_WEBHOOK_AGE_MAX_S      86400
+#define OMS_WEBHOOK_MAP_BYTES_MAX  (64u << 10)
+#define OMS_WEBHOOK_VALUES_MAX     50000 /* made by one map of one payload */
+#define OMS_INBOX_LANES            64    /* of a tenant: each remembers deliveries that no order does */
+#define OMS_INBOX_ENTRIES_MAX      1024  /* of a lane: refused, waiting and expired ones */
+#define OMS_INBOX_WAITING_MAX      256   /* of them, updates ahead of their order */
+#define OMS_INBOX_ANSWER_BYTES_MAX 4096
+#define OMS_INBOX_UPDATE_BYTES_MAX (64u << 10) /* of an update that waits */
+#define OMS_INBOX_WAIT_MS          (24ll * 3600 * 1000)
+#define OMS_INBOX_EXPIRED_KEEP_MS  (7ll * 24 * 3600 * 1000)
 
 /* ---- actors in memory (defaults; per shard) ---- */
 #define OMS_ORDERS_THAWED_MAX   16384
