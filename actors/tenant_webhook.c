@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "runtime/base/arena.h"
+#include "runtime/base/assert.h"
 #include "runtime/base/buf.h"
 #include "runtime/base/limits.h"
 #include "runtime/base/value.h"
