@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
 import { Caller, basket } from './lib/client.mjs';
-import { Server, sleep } from './lib/server.mjs';
+import { Server, sleep, until } from './lib/server.mjs';
 
 let server, staff;
 const placed = [];
@@ -12,7 +12,8 @@ const day = (n) => new Date(Date.UTC(2026, 0, 1 + n)).toISOString();
 const count = 45;
 
 before(async () => {
-  server = await Server.start({ args: ['--shards', '2'], config: { tenants: [{ name: 'shop' }] } });
+  // No maximum of cost, so that the bound of rows that a read looks at is met.
+  server = await Server.start({ args: ['--shards', '2'], config: { tenants: [{ name: 'shop' }], graphql: { cost_max: 0 } } });
   staff = new Caller(server, 'staff', 'sam', { tenant: 'shop' });
   for (let i = 0; i < count; i++) {
     const order = await staff.does('createOrder', basket({
@@ -354,7 +355,8 @@ test('idle orders are passivated, and nobody can tell', async () => {
     const again = await clerk.command('addNote', { orderId: order.orderId, note: 'n', idempotencyKey: 'k' });
     assert.deepEqual([again.replayed, again.order.version, again.order.notes.length], [true, 2, 1]);
   }
-  assert.ok(await cold.metric('liteoms_orders_live') < 40, `${await cold.metric('liteoms_orders_live')} orders are live`);
+  // An order leaves memory when its last change is in the derived families, which takes a window or two.
+  await until(async () => await cold.metric('liteoms_orders_live') < 40, 15000, 'most orders to be passivated');
   clerk.close();
   await cold.stop();
   await cold.verify();
