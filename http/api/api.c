@@ -25,6 +25,7 @@ static enum oms_status bind_schema(struct api *api, struct oms_error *error)
     struct gql_schema_config config = {.sdl = api_schema_text()};
     api_bind_queries(&bindings);
     api_bind_mutations(&bindings);
+    api_bind_batches(&bindings);
     api_bind_order(&bindings);
     api_bind_parts(&bindings);
     api_bind_history(&bindings);

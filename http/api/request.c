@@ -3,6 +3,7 @@
 
 #include "http/api/answer.h"
 #include "http/api/batch.h"
+#include "http/api/fan.h"
 #include "runtime/base/limits.h"
 
 static void add_errors(struct gql_errors *to, const struct gql_errors *from)
@@ -87,6 +88,10 @@ static void go_on(struct api_request *request)
 
 void api_task_finish(struct api_task *task)
 {
+    if (task->part_of) {
+        api_fan_finish(task);
+        return;
+    }
     struct api_request *request = task->request;
     if (--request->pending != 0)
         return;

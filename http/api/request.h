@@ -19,6 +19,8 @@
 #include "http/api/resolve.h"
 #include "storage/store.h"
 
+struct api_fan;
+struct api_fan_part;
 struct api_task;
 struct stream_hub;
 struct stream_shard;
@@ -100,6 +102,11 @@ struct api_task {
     bool is_mutation;
     struct refusal_list refusals;
     struct oms_str client_mutation_id;
+    struct api_fan *fan;     /* many items that it leads, see fan.h; else NULL */
+    struct api_fan *part_of; /* it is one of them; else NULL */
+    struct api_fan_part *parts;
+    size_t item; /* its number */
+    bool was_refused;
     /* reads in the pool: makes the root's value, executes it into call.out and sets outcome */
     void (*run)(struct api_task *task);
     unsigned char id[16];
@@ -157,8 +164,15 @@ void api_task_read(struct api_task *task);
 /* At the end of the shard: frees the recycled tasks. */
 void api_tasks_fini(struct api_shard *as);
 
-/* ---- roots_query.c, roots_mutation.c ---- */
+/* ---- roots_query.c, roots_mutation.c, roots_batch.c ---- */
 void api_bind_queries(struct api_bindings *bindings);
 void api_bind_mutations(struct api_bindings *bindings);
+void api_bind_batches(struct api_bindings *bindings);
+/* Sends the command that the input makes to its order; the task's tenant is known. `header_key` stands for a
+ * key that the input lacks; absent: none. */
+void api_mutation_run(struct api_task *task, enum order_command_type type, const struct oms_value *input,
+                      struct oms_str header_key);
+/* Answers the task's refusals without asking an order. */
+void api_mutation_refuse(struct api_task *task);
 
 #endif

@@ -63,13 +63,18 @@ struct api_money {
     uint16_t currency;
 };
 
-/* Value of the Payload types. */
+struct api_fan;
+
+/* Value of the Payload types, and of the objects in a batch's list of results. */
 struct api_payload {
     struct oms_str client_mutation_id;   /* absent: null */
     const struct refusal_list *refusals; /* NULL or empty: done */
     const struct api_order *order;       /* NULL: null */
     bool replayed;
     bool created;
+    size_t index;              /* of an object in such a list */
+    const struct api_fan *fan; /* the batch's (http/api/fan.h); NULL: it was refused as a whole, or is none */
+    struct oms_str message;    /* present: what went wrong, though nothing was refused as a whole */
 };
 
 /*

@@ -2,7 +2,7 @@
 #include <stdio.h>
 
 #include "actors/order.h"
-#include "http/api/resolve.h"
+#include "http/api/fan.h"
 #include "runtime/base/alloc.h"
 #include "runtime/base/assert.h"
 #include "runtime/base/json.h"
@@ -17,9 +17,13 @@ static bool refused(const struct api_payload *p)
 API_LEAF_FN(payload_client_id, struct api_payload, api_write_text(out, p->client_mutation_id))
 API_LEAF_FN(payload_replayed, struct api_payload, api_write_bool(out, p->replayed))
 API_LEAF_FN(payload_created, struct api_payload, api_write_bool(out, p->created))
-API_LEAF_FN(result_success, struct api_payload, api_write_bool(out, !refused(p)))
+API_LEAF_FN(payload_index, struct api_payload, api_write_int(out, (int64_t)p->index))
+API_LEAF_FN(payload_results, struct api_payload, api_fan_write(x, p->fan, out))
+API_LEAF_FN(result_success, struct api_payload,
+            api_write_bool(out, !refused(p) && !oms_str_present(p->message)))
 API_LEAF_FN(result_message, struct api_payload,
-            api_write_text(out, refused(p)    ? p->refusals->items[0].message
+            api_write_text(out, refused(p)                    ? p->refusals->items[0].message
+                                : oms_str_present(p->message) ? p->message
                                 : p->replayed ? OMS_STR("Done before, under the same idempotency key")
                                               : OMS_STR("Done")))
 
@@ -131,6 +135,17 @@ static const struct gql_binding bindings[] = {
     API_LEAF("AvailableAction.allowed", action_allowed),
     API_LIST("AvailableAction.reasons", action_reasons),
     API_LEAF("CreateOrderPayload.created", payload_created),
+    /* A batch. */
+    API_LEAF("CreateOrdersPayload.clientMutationId", payload_client_id),
+    API_OBJECT("CreateOrdersPayload.result", payload_result),
+    API_LIST("CreateOrdersPayload.userErrors", payload_errors),
+    {"CreateOrdersPayload.results", GQL_PARTS, 0, {.leaf = payload_results}},
+    API_LEAF("CreateOrdersResult.index", payload_index),
+    API_LEAF("CreateOrdersResult.clientMutationId", payload_client_id),
+    API_OBJECT("CreateOrdersResult.order", payload_order),
+    API_LIST("CreateOrdersResult.userErrors", payload_errors),
+    API_LEAF("CreateOrdersResult.replayed", payload_replayed),
+    API_LEAF("CreateOrdersResult.created", payload_created),
     /* A payload without an order. */
     API_LEAF("StreamTicketPayload.clientMutationId", payload_client_id),
     API_OBJECT("StreamTicketPayload.result", payload_result),

@@ -4,8 +4,7 @@
 #include "http/api/request.h"
 #include "runtime/base/assert.h"
 
-/* Answers refusals without asking an order: none is named, or it cannot exist. */
-static void refuse(struct api_task *task)
+void api_mutation_refuse(struct api_task *task)
 {
     struct api_payload payload = {.client_mutation_id = task->client_mutation_id,
                                   .refusals = &task->refusals};
@@ -13,13 +12,37 @@ static void refuse(struct api_task *task)
     api_task_finish(task);
 }
 
+void api_mutation_run(struct api_task *task, enum order_command_type type, const struct oms_value *input,
+                      struct oms_str header_key)
+{
+    struct api *api = task->request->as->api;
+    struct rt_host *host = api->config.host;
+    bool known;
+    struct order_input_context context = {
+        .principal = &task->principal,
+        .id_key = actors_id_key(api->config.system),
+        .now_ms = rt_now_ms(host),
+        .header_key = header_key,
+    };
+    if (type == ORDER_COMMAND_CREATE_ORDER) {
+        context.random_hi = rt_random(host);
+        context.random_lo = rt_random(host);
+    }
+    if (order_input_parse(type, input, &context, &task->call.arena, &task->command, task->id, &known,
+                          &task->refusals)) {
+        api_task_call(task, ORDER_CALL_COMMAND);
+    } else if (known) {
+        task->call.refused = &task->refusals;
+        api_task_call(task, ORDER_CALL_READ);
+    } else {
+        api_mutation_refuse(task);
+    }
+}
+
 static void start_mutation(struct api_task *task)
 {
     const struct api_root_op *op = task->field->host;
     const struct oms_value *input = oms_value_get_set(task->field->args, "input");
-    struct api *api = task->request->as->api;
-    struct rt_host *host = api->config.host;
-    bool known;
     OMS_ASSERT(input); /* the schema says so */
     const struct oms_value *tenant = oms_value_get_set(input, "tenantId");
     task->is_mutation = true;
@@ -27,25 +50,8 @@ static void start_mutation(struct api_task *task)
     refusal_list_init(&task->refusals, &task->call.arena);
     if (!api_task_tenant(task, tenant ? tenant->text : OMS_STR_NONE))
         return;
-    struct order_input_context context = {
-        .principal = &task->principal,
-        .id_key = actors_id_key(api->config.system),
-        .now_ms = rt_now_ms(host),
-        .header_key = task->request->root_count == 1 ? task->request->key_header : OMS_STR_NONE,
-    };
-    if (op->command == ORDER_COMMAND_CREATE_ORDER) {
-        context.random_hi = rt_random(host);
-        context.random_lo = rt_random(host);
-    }
-    if (order_input_parse(op->command, input, &context, &task->call.arena, &task->command, task->id, &known,
-                          &task->refusals)) {
-        api_task_call(task, ORDER_CALL_COMMAND);
-    } else if (known) {
-        task->call.refused = &task->refusals;
-        api_task_call(task, ORDER_CALL_READ);
-    } else {
-        refuse(task);
-    }
+    api_mutation_run(task, op->command, input,
+                     task->request->root_count == 1 ? task->request->key_header : OMS_STR_NONE);
 }
 
 static struct api_root_op ops[ORDER_COMMAND_LAST_PUBLIC + 1];

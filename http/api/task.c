@@ -5,6 +5,7 @@
 #include "actors/ids.h"
 #include "actors/order.h"
 #include "actors/order_codec.h"
+#include "http/api/fan.h"
 #include "http/api/request.h"
 #include "runtime/base/alloc.h"
 #include "runtime/base/assert.h"
@@ -68,6 +69,8 @@ _Static_assert(offsetof(struct api_task, command) + sizeof(struct order_command)
 void api_task_recycle(struct api_task *task)
 {
     struct api_shard *as = task->request->as;
+    if (task->fan)
+        api_fan_recycle(task->fan);
     tenant_version_release(task->tenant);
     if (as->free_count >= FREE_TASKS_MAX) {
         task_destroy(task);
@@ -99,6 +102,10 @@ void api_tasks_fini(struct api_shard *as)
 
 void api_task_fault(struct api_task *task, const char *code, const char *message)
 {
+    if (task->part_of) {
+        api_fan_fault(task, code, message);
+        return;
+    }
     oms_buf_reset(&task->call.out);
     task->outcome =
         gql_execute_failed(task->request->gql, task->root, code, message, &task->call.out, &task->errors);
@@ -119,6 +126,10 @@ void api_task_fail(struct api_task *task, const char *code, const char *format, 
 
 void api_task_execute(struct api_task *task, const void *value)
 {
+    if (task->part_of) {
+        api_fan_execute(task, value);
+        return;
+    }
     task->outcome =
         gql_execute(task->request->gql, task->root, value, &task->scene, &task->call.out, &task->errors);
 }
@@ -254,8 +265,9 @@ static void call_returned(struct rt_shard *shard, struct rt_message *message)
                      "The disk is full: nothing was changed; retry when there is room again");
         break;
     case ORDER_CALL_STOPPING:
-        answer_unrun(task, REFUSAL_BUSY, "BUSY",
-                     "The server is stopping because a write failed: nothing was changed; retry when it is back");
+        answer_unrun(
+            task, REFUSAL_BUSY, "BUSY",
+            "The server is stopping because a write failed: nothing was changed; retry when it is back");
         break;
     case ORDER_CALL_FAULT:
         api_task_fail(task, "INTERNAL", "The stored order cannot be read");
