@@ -368,6 +368,7 @@ static void show(struct actors_shard *as, struct order_instance *oa, struct orde
         .refusals = refusals,
         .created = decision && decision->created,
         .replayed = decision && decision->kind == ORDER_DECISION_REPLAYED,
+        .version = decision ? decision->version : 0,
         .now_ms = context->now_ms,
     };
     if (order && order->version && order_access(order, context, PERMISSION_GET_ORDER, &out.on))

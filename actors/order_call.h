@@ -36,6 +36,7 @@ struct order_reply {
     const struct refusal_list *refusals; /* NULL or empty: done */
     bool created;                        /* createOrder made it now */
     bool replayed;                       /* the recorded outcome of an earlier command with the same key */
+    uint64_t version;                    /* of the outcome: after the command, or as recorded; 0 for a read */
     int64_t now_ms;
 };
 

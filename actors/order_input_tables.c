@@ -475,6 +475,28 @@ static const struct order_input_field add_note_rows[] = {
 };
 TABLE(add_note_table, CMD, add_note_rows);
 
+/* The server's own: no mutation takes it, webhooks make it. */
+static bool parse_shipment_status(struct oms_str text, unsigned *out)
+{
+    enum order_shipment_status status;
+
+    if (!order_shipment_status_parse(text, &status))
+        return false;
+    *out = status;
+    return true;
+}
+
+static const struct order_input_field track_shipment_rows[] = {
+    OPT("trackingReference", INPUT_TEXT, CMD, shipment.tracking_reference),
+    ENUM("status", CMD, shipment.status, parse_shipment_status,
+         "CONFIRMED, IN_TRANSIT, DELIVERED, FAILED or RETURNED_TO_SENDER"),
+    OPT("carrierStatus", INPUT_TEXT, CMD, shipment.carrier_status),
+    OPT("provider", INPUT_TEXT, CMD, shipment.provider),
+    OPT("shippingReference", INPUT_TEXT, CMD, shipment.tracking_url),
+    OPT("occurredAt", INPUT_INSTANT, CMD, shipment.occurred_at),
+};
+TABLE(track_shipment_table, CMD, track_shipment_rows);
+
 const struct order_input_table *order_input_table_of(enum order_command_type type)
 {
     static const struct order_input_table *const tables[ORDER_COMMAND_COUNT] = {
@@ -510,6 +532,7 @@ const struct order_input_table *order_input_table_of(enum order_command_type typ
         [ORDER_COMMAND_PLACE_HOLD] = &place_hold_table,
         [ORDER_COMMAND_RELEASE_HOLD] = &release_hold_table,
         [ORDER_COMMAND_ADD_NOTE] = &add_note_table,
+        [ORDER_COMMAND_TRACK_SHIPMENT] = &track_shipment_table,
     };
 
     return type < ORDER_COMMAND_COUNT ? tables[type] : NULL;

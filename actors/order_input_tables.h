@@ -58,7 +58,8 @@ struct order_input_table {
     size_t count;
 };
 
-/* The rows of a command's own fields (offsets in struct order_command); NULL for the system's own commands.
+/* The rows of a command's own fields (offsets in struct order_command); NULL for the system's own commands,
+ * but for trackShipment, which carriers' webhooks bring.
  */
 const struct order_input_table *order_input_table_of(enum order_command_type type);
 

@@ -58,7 +58,8 @@ static void poll_returned(struct rt_shard *shard, struct rt_message *message)
     for (size_t i = 0; i < poll->count; i++) {
         /* What cannot act is not asked: the overdue orders of a suspended tenant would be woken twice a second. */
         const struct tenant_version *tenant = tenant_table_get(&as->tenants, poll->due[i].address.tenant);
-        if (!tenant || tenant->status != TENANT_ACTIVE)
+        bool operators = poll->due[i].address.tenant == 0; /* its inbox */
+        if (!operators && (!tenant || tenant->status != TENANT_ACTIVE))
             continue;
         struct order_timer_message *due = oms_calloc(1, sizeof(*due));
         due->message.to = poll->due[i].address;

@@ -280,6 +280,12 @@ enum oms_status permission_rows_parse(struct permission_rows *rows, const struct
 #define ADMIN_ONLY    (BIT(MANAGE_WORKFLOW) | BIT(MANAGE_ACCESS) | BIT(MANAGE_WEBHOOKS) | BIT(ERASE_CUSTOMER))
 #define OPERATOR_ONLY BIT(MANAGE_TENANT)
 
+/* What a signed webhook may do: what its topics stand for. Which of them, its configuration says. */
+#define WEBHOOK_PERMISSIONS                                                                                  \
+    (BIT(CREATE_ORDER) | BIT(CANCEL_ORDER) | BIT(RECORD_PAYMENT) | BIT(ADD_SHIPMENT) |                        \
+     BIT(DISPATCH_SHIPMENT) | BIT(DELIVER_SHIPMENT) | BIT(CANCEL_SHIPMENT) | BIT(FAIL_SHIPMENT) |             \
+     BIT(ADD_SHIPPING_TRACKING_REFERENCE) | BIT(GET_ORDER))
+
 enum oms_status permission_rows_add_defaults(struct permission_rows *rows)
 {
     static const struct permission_rule defaults[] = {
@@ -391,6 +397,10 @@ bool permission_evaluate(const struct permission_table *table, const struct prin
     *out = (struct access){.subject = principal->subject};
     if (principal_is_internal(principal)) {
         out->unscoped = out->any = PERMISSION_ALL;
+        return true;
+    }
+    if (principal->kind == PRINCIPAL_WEBHOOK) {
+        out->unscoped = out->any = WEBHOOK_PERMISSIONS;
         return true;
     }
     while ((rule = next_rule(&walk))) {

@@ -154,7 +154,7 @@ struct access {
 /*
  * Evaluates roles and user authorizations. Grants live in `arena` and borrow text from the table and the
  * principal, all of which must outlive `out`. The role `operator` counts only with principal->is_operator.
- * Internal principals get everything. false when the arena is exhausted.
+ * Internal principals get everything, webhooks a fixed set (their roles do not count). false when the arena is exhausted.
  */
 bool permission_evaluate(const struct permission_table *table, const struct principal *principal,
                          struct oms_arena *arena, struct access *out);

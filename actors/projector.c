@@ -6,6 +6,7 @@
  * folded in. So everything written here depends on the state before and after, never on how many records came
  * at once.
  */
+#include "actors/inbox_state.h"
 #include "actors/order.h"
 #include "actors/order_codec.h"
 #include "actors/order_terms.h"
@@ -139,6 +140,54 @@ static enum oms_status project_tenant(const struct rt_address *address, const st
     return OMS_OK;
 }
 
+/* ---- inboxes ---- */
+
+/* A lane's timer is due while something waits: whoever wakes it has what waits tried. */
+static struct order_timer inbox_timer(const struct inbox *inbox)
+{
+    int64_t due = inbox_due(inbox);
+    return (struct order_timer){.at = due, .command = due ? ORDER_COMMAND_TRACK_SHIPMENT : ORDER_COMMAND_NONE};
+}
+
+static enum oms_status fold_inbox(struct inbox *inbox, const struct store_record *record)
+{
+    enum oms_status status = record->version_from == inbox->version ? OMS_OK : OMS_CORRUPT;
+    for (size_t i = 0; status == OMS_OK && i < record->event_count; i++)
+        status = inbox_apply(inbox, record->events[i], record->time_ms);
+    inbox->version = record->version_to;
+    return status;
+}
+
+static enum oms_status project_inbox(const struct rt_address *address, struct oms_str base,
+                                     const struct store_record *records, size_t count,
+                                     struct store_writes *writes)
+{
+    unsigned char key[STORE_ADDRESS_KEY_SIZE];
+    struct order_timer before = {0};
+    enum oms_status status = OMS_OK;
+    struct inbox inbox;
+    struct oms_buf bytes;
+
+    inbox_init(&inbox);
+    oms_buf_init(&bytes, ORDER_ARENA_MAX);
+    if (oms_str_present(base)) {
+        status = inbox_decode(base, &inbox);
+        before = inbox_timer(&inbox);
+    }
+    for (size_t i = 0; status == OMS_OK && i < count; i++)
+        status = fold_inbox(&inbox, &records[i]);
+    if (status == OMS_OK) {
+        inbox_encode(&inbox, &bytes);
+        OMS_ASSERT(!bytes.overflow);
+        store_address_key(address, key);
+        store_writes_put(writes, STORE_STATE, oms_str_make(key, sizeof(key)), oms_buf_str(&bytes));
+        put_timer(address, before, inbox_timer(&inbox), writes);
+    }
+    oms_buf_fini(&bytes);
+    inbox_fini(&inbox);
+    return status;
+}
+
 static enum oms_status project(void *context, const struct rt_address *actor, struct oms_str base,
                                const struct store_record *records, size_t count, struct oms_arena *scratch,
                                struct store_writes *writes)
@@ -150,6 +199,8 @@ static enum oms_status project(void *context, const struct rt_address *actor, st
         return project_order(actor, base, records, count, scratch, writes);
     case RT_ACTOR_TENANT:
         return project_tenant(actor, records, count, writes);
+    case RT_ACTOR_INBOX:
+        return project_inbox(actor, base, records, count, writes);
     default:
         return OMS_CORRUPT;
     }

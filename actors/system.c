@@ -85,6 +85,8 @@ static void on_applied(struct rt_shard *shard, struct store_unit *unit)
     struct actors_shard *as = actors_shard_of(shard);
     if (unit->message.to.kind == RT_ACTOR_ORDER)
         order_actor_applied(as, &unit->message.to);
+    else if (unit->message.to.kind == RT_ACTOR_INBOX)
+        inbox_actor_applied(as, &unit->message.to);
     else
         tenant_actor_applied(as, &unit->message.to);
     store_unit_recycle(as->store, shard, unit);
@@ -172,6 +174,7 @@ static struct actors_shard *shard_create(struct actors_system *system, struct rt
     rt_shard_set_context(shard, RT_SLOT_ACTORS, as);
     rt_shard_register(shard, RT_ACTOR_ORDER, &order_actor_class);
     rt_shard_register(shard, RT_ACTOR_TENANT, &tenant_actor_class);
+    rt_shard_register(shard, RT_ACTOR_INBOX, &inbox_actor_class);
     rt_shard_on_turn_end(shard, turn_end, as);
     store_attach(system->config.store, shard, on_durable, on_applied);
     as->tick.fire = tick;
@@ -222,7 +225,8 @@ void actors_system_destroy(struct actors_system *system)
 
 bool actors_discard(struct rt_message *message)
 {
-    return order_actor_discard(message) || order_timers_discard(message) || tenant_actor_discard(message);
+    return order_actor_discard(message) || order_timers_discard(message) || tenant_actor_discard(message) ||
+           inbox_actor_discard(message);
 }
 
 struct actors_system *actors_system_of(struct rt_shard *shard)

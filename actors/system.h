@@ -8,6 +8,7 @@
 #define ACTORS_SYSTEM_H
 
 #include "actors/held.h"
+#include "actors/inbox.h"
 #include "actors/tenant.h"
 #include "runtime/shard.h"
 #include "storage/store.h"
@@ -26,6 +27,9 @@ struct actors_config {
      */
     void (*on_tenant)(void *context, struct rt_shard *shard, const struct tenant_version *tenant);
     void *on_tenant_context;
+    /* Tries what waits in an inbox (inbox.h). NULL: nothing is tried. */
+    inbox_try *on_waiting;
+    void *on_waiting_context;
 };
 
 /* The fold from log records to derived families; pure, the same for every system. Given to store_open. */

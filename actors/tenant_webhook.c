@@ -150,7 +150,8 @@ enum oms_status tenant_webhooks_parse(const struct oms_value *list, struct oms_a
             return status;
         for (size_t k = 0; k < i; k++)
             if (oms_str_eq(webhooks[k].provider, webhooks[i].provider))
-                return fault(&place, "provider", "is named twice: one entry holds all its secrets and topics");
+                return fault(&place, "provider",
+                             "is named twice: one entry holds all its secrets and topics");
     }
     *out = webhooks;
     *count = list->list.count;

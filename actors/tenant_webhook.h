@@ -2,7 +2,8 @@
  * Who may send a tenant webhooks: a provider, its live secrets, which topics, and how its payloads are read.
  *
  * Kept here as plain data, stored with the tenant's version; what a provider, a topic or a map means is known
- * above (http/webhook). Secrets leave this structure only to be compared with: no query and no log shows them.
+ * above (http/webhook). Secrets leave this structure only to be compared with: no query and no log shows
+ * them.
  */
 #ifndef TENANT_WEBHOOK_H
 #define TENANT_WEBHOOK_H

@@ -145,7 +145,8 @@ static bool secret_bytes(const struct webhook_provider *provider, struct oms_str
     }
     if (oms_str_starts(secret, OMS_STR("whsec_")))
         secret = oms_str_make(secret.data + 6, secret.len - 6);
-    bool fine = secret.len <= SECRET_BYTES_MAX && oms_base64_decode(secret, &bytes) == OMS_OK && bytes.len > 0;
+    bool fine =
+        secret.len <= SECRET_BYTES_MAX && oms_base64_decode(secret, &bytes) == OMS_OK && bytes.len > 0;
     if (fine) {
         memcpy(out, bytes.data, bytes.len);
         *len = bytes.len;
@@ -401,8 +402,7 @@ enum webhook_verdict webhook_verify(const struct webhook_provider *provider,
     if (provider->id_header)
         id = delivery->header(delivery->context, provider->id_header);
     time = scheme->time_header ? delivery->header(delivery->context, scheme->time_header) : signatures.time;
-    if (!signatures.count || (provider->id_header && !id.len) ||
-        (scheme->covers != COVERS_BODY && !time.len))
+    if (!signatures.count || (provider->id_header && !id.len) || (scheme->covers != COVERS_BODY && !time.len))
         return WEBHOOK_UNSIGNED;
     compose(scheme, delivery, id, time,
             scheme->covers == COVERS_TIME_METHOD_PATH_BODY ? signed_path(delivery) : OMS_STR_NONE, &message);

@@ -418,7 +418,9 @@ static void every_public_command_has_a_table(void **state)
     for (unsigned type = 1; type < ORDER_COMMAND_COUNT; type++) {
         const struct order_input_table *table = order_input_table_of((enum order_command_type)type);
 
-        assert_true((table != NULL) == (type <= ORDER_COMMAND_LAST_PUBLIC));
+        /* trackShipment is the server's own, but comes as data: from carriers' webhooks. */
+        assert_true((table != NULL) ==
+                    (type <= ORDER_COMMAND_LAST_PUBLIC || type == ORDER_COMMAND_TRACK_SHIPMENT));
         assert_true(!table || table->count <= 64);
     }
 }
