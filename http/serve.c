@@ -36,6 +36,7 @@
 #include "runtime/host_uv.h"
 
 #define SPIN_US_MAX      50
+#define SLOW_THREADS     (OMS_JWKS_FETCHES_MAX + 1) /* one is left for the store's flushes when issuers hang */
 #define FATAL_GRACE_MS   2000 /* for the answers OUTCOME_UNKNOWN to leave after a failed write */
 #define DEMO_TOKEN_TTL_S (30 * 24 * 3600)
 #define PAGE_TOKEN_TTL_S (24 * 3600) /* the page gets another when it is loaded again */
@@ -57,6 +58,7 @@ struct serve {
     struct http_issuer dev_issuer;
     struct http_issuer_set issuers;
     struct http_auth *auth;  /* one per shard */
+    struct http_jwks *jwks;  /* NULL: no issuer publishes its keys */
     struct http_cors **cors; /* one per shard */
     struct oms_arena arena;
     atomic_bool ready;
@@ -69,8 +71,24 @@ struct serve {
 static bool authenticate(struct http_exchange *exchange, void *context, const struct http_claims **out)
 {
     struct serve *serve = context;
-    *out = http_authenticate(&serve->auth[rt_shard_index(exchange->shard)], exchange);
+    const struct http_auth_resume resume = {api_handle_graphql_as, serve->api};
+    *out = http_authenticate_or_wait(&serve->auth[rt_shard_index(exchange->shard)], exchange, &resume);
     return *out != NULL;
+}
+
+/* For connection_init of a WebSocket. */
+static bool authenticate_socket(struct http_exchange *exchange, void *context, const struct http_claims **out)
+{
+    struct serve *serve = context;
+    const struct http_auth_resume resume = {stream_ws_known, NULL};
+    *out = http_authenticate_or_wait(&serve->auth[rt_shard_index(exchange->shard)], exchange, &resume);
+    return *out != NULL;
+}
+
+static void on_news(void *context, struct rt_shard *shard, const struct http_jwks_news *news)
+{
+    struct serve *serve = context;
+    http_auth_news(&serve->auth[rt_shard_index(shard)], news);
 }
 
 static struct http_cors *cors_of(void *context, unsigned shard)
@@ -190,6 +208,14 @@ static enum oms_status make_auth(struct serve *serve, struct oms_error *error)
     for (unsigned i = 0; i < serve->host->shard_count; i++)
         http_auth_init(&serve->auth[i], serve->host, &serve->issuers, config->single_tenant,
                        config->token_cache_max);
+    const struct http_jwks_config jwks = {
+        .host = serve->host, .issuers = &serve->issuers, .on_news = on_news, .context = serve};
+    serve->jwks = http_jwks_create(&jwks);
+    if (!serve->jwks)
+        return status;
+    for (unsigned i = 0; i < serve->host->shard_count; i++)
+        http_auth_use_keeper(&serve->auth[i], serve->jwks, serve->host->shards[i]);
+    http_metrics_source(serve->metrics, http_jwks_write_metrics, serve->jwks);
     return status;
 }
 
@@ -206,7 +232,7 @@ static enum oms_status make_api(struct serve *serve, struct oms_error *error)
         .host = serve->host,
         .handle = api_handle_graphql,
         .handle_as = api_handle_graphql_as,
-        .authenticate = authenticate,
+        .authenticate = authenticate_socket,
         .authenticate_context = serve,
     };
     serve->front = stream_front_create(&front);
@@ -337,16 +363,19 @@ static enum oms_status run(struct serve *serve, const sigset_t *signals, struct 
         http_demo_orders(serve->system, serve->host, &missing) != OMS_OK)
         OMS_LOG(OMS_LOG_WARN, "server.no_samples", OMS_LOG_TEXT("reason", missing.message));
     if (status != OMS_OK) {
+        http_jwks_stop(serve->jwks);
         http_server_drain(serve->server, 0);
         http_server_wait_drained(serve->server);
         return status;
     }
+    http_jwks_wait_first(serve->jwks, OMS_JWKS_START_MS);
     atomic_store(&serve->ready, true);
     printf("liteoms: ready on %s\n", http_server_url(serve->server));
     if (serve->config->dev)
         print_demo(serve);
     fflush(stdout);
     wait_for_end(serve, signals);
+    http_jwks_stop(serve->jwks);
     stream_hub_drain(serve->api);
     http_server_drain(serve->server,
                       atomic_load(&serve->failed) ? FATAL_GRACE_MS : serve->config->drain_timeout_ms);
@@ -399,6 +428,7 @@ static void fini(struct serve *serve)
         http_metrics_destroy(serve->metrics);
     for (unsigned i = 0; serve->auth && i < shards; i++)
         http_auth_fini(&serve->auth[i]);
+    http_jwks_destroy(serve->jwks);
     for (unsigned i = 0; serve->cors && i < shards; i++)
         http_cors_destroy(serve->cors[i]);
     oms_free(serve->auth);
@@ -408,7 +438,8 @@ static void fini(struct serve *serve)
 
 static enum oms_status make(struct serve *serve, struct oms_error *error)
 {
-    const struct rt_host_uv_config host = {.shards = serve->config->shards, .spin_us_max = SPIN_US_MAX};
+    const struct rt_host_uv_config host = {
+        .shards = serve->config->shards, .slow_threads = SLOW_THREADS, .spin_us_max = SPIN_US_MAX};
     enum oms_status status = make_folder(serve->data, error);
     if (status == OMS_OK)
         status = rt_host_uv_create(&host, &serve->host, error);

@@ -23,8 +23,8 @@ struct api_config {
     struct actors_system *system;
     struct oms_str single_tenant; /* absent: tokens must name a tenant */
     struct http_graphql_settings graphql;
-    /* The caller's claims with a hold for the callee, or false after answering 401. On the exchange's shard.
-     */
+    /* The caller's claims with a hold for the callee; or false: it was answered, or comes again by
+     * api_handle_graphql_as when the caller is known. On the exchange's shard. */
     bool (*authenticate)(struct http_exchange *exchange, void *context, const struct http_claims **out);
     void *authenticate_context;
     /* The shard's cross-origin rules; borrowed; may be NULL. */

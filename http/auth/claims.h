@@ -17,6 +17,7 @@ struct http_claims {
     bool is_operator;    /* an issuer marked so asserted the role */
     bool tenant_claimed; /* the token has the tenant claim at all, whatever of it was allowed */
     bool any_tenant;     /* the issuer may assert every tenant */
+    uint64_t key_mark;   /* of the published key that signed the token; 0: a configured one */
     struct oms_str issuer, subject;
     struct oms_str display_name, vendor_id, customer_id; /* absent when the token has none */
     const struct oms_str *tenants;                       /* claimed and allowed */

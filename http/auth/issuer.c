@@ -1,24 +1,27 @@
 /*
- * From settings to issuers. Keys are read by OpenSSL and written again as plain public PEM, so that what
- * libjwt gets later is a public key and nothing else, whatever was in the file.
+ * From settings to issuers: who they are, their keys or where these are published, and what they may assert.
  */
 #include "http/auth/issuer.h"
 
 #include <errno.h>
 #include <openssl/bio.h>
-#include <openssl/ec.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
+#include "http/auth/jwks_url.h"
+#include "http/auth/public_key.h"
 #include "http/settings.h"
 #include "runtime/base/alloc.h"
 #include "runtime/base/arena.h"
 #include "runtime/base/assert.h"
 
 #define KEY_FILE_BYTES_MAX (64u << 10)
+#define REFETCH_INTERVAL_S 5
+#define STALE_HOURS        24
 
 static const struct {
     const char *name;
@@ -52,29 +55,6 @@ enum http_key_kind http_algorithm_key(enum http_algorithm algorithm)
 
 /* ---- keys ---- */
 
-static bool kind_of_key(EVP_PKEY *key, enum http_key_kind *kind, struct oms_error *error)
-{
-    char group[64] = "";
-    if (EVP_PKEY_is_a(key, "RSA")) {
-        *kind = HTTP_KEY_RSA;
-        if (EVP_PKEY_get_bits(key) >= HTTP_RSA_BITS_MIN)
-            return true;
-        oms_error_set(error, OMS_INVALID, "holds an RSA key of %d bits; %d are the least",
-                      EVP_PKEY_get_bits(key), HTTP_RSA_BITS_MIN);
-        return false;
-    }
-    if (EVP_PKEY_is_a(key, "EC") && EVP_PKEY_get_group_name(key, group, sizeof(group), NULL) == 1) {
-        *kind = strcmp(group, "prime256v1") == 0  ? HTTP_KEY_P256
-                : strcmp(group, "secp384r1") == 0 ? HTTP_KEY_P384
-                : strcmp(group, "secp521r1") == 0 ? HTTP_KEY_P521
-                                                  : HTTP_KEY_HMAC;
-        if (*kind != HTTP_KEY_HMAC)
-            return true;
-    }
-    oms_error_set(error, OMS_INVALID, "must hold an RSA key or one of the curves P-256, P-384, P-521");
-    return false;
-}
-
 /* A public key, or a certificate's; NULL with the reason. */
 static EVP_PKEY *read_pem(struct oms_str pem, struct oms_error *error)
 {
@@ -98,41 +78,28 @@ static EVP_PKEY *read_pem(struct oms_str pem, struct oms_error *error)
     return NULL;
 }
 
-static struct oms_str write_pem(EVP_PKEY *key, struct oms_arena *arena)
-{
-    struct oms_str text = OMS_STR_NONE;
-    char *data;
-    BIO *bio = BIO_new(BIO_s_mem());
-    OMS_ASSERT(bio);
-    if (PEM_write_bio_PUBKEY(bio, key) == 1) {
-        long len = BIO_get_mem_data(bio, &data);
-        text = oms_str_copy(arena, oms_str_make(data, (size_t)len));
-    }
-    BIO_free(bio);
-    return text;
-}
-
 enum oms_status http_issuer_add_pem(struct http_issuer *issuer, struct oms_str pem, struct oms_str kid,
                                     struct oms_arena *arena, struct oms_error *error)
 {
-    enum http_key_kind kind;
+    struct http_issuer_key *slot = &issuer->keys[issuer->key_count];
     if (issuer->key_count == HTTP_ISSUER_KEYS_MAX)
         return oms_error_set(error, OMS_INVALID, "has too many keys; %d are the most", HTTP_ISSUER_KEYS_MAX);
     EVP_PKEY *key = read_pem(pem, error);
     if (!key)
         return OMS_INVALID;
-    struct oms_str material = OMS_STR_NONE;
-    if (kind_of_key(key, &kind, error)) {
-        material = write_pem(key, arena);
-        if (!material.data)
-            oms_error_set(error, OMS_INVALID, "cannot be written as a public key");
-    }
+    enum oms_status status = http_public_key(key, kid, arena, slot, error);
     EVP_PKEY_free(key);
-    if (!material.data)
-        return OMS_INVALID;
-    issuer->keys[issuer->key_count++] =
-        (struct http_issuer_key){.kind = kind, .kid = oms_str_copy(arena, kid), .material = material};
-    return OMS_OK;
+    if (status == OMS_OK)
+        issuer->key_count++;
+    return status;
+}
+
+/* The file's name from the folder on; false when it is too long. */
+static bool path_from(const char *folder, struct oms_str name, char out[4096])
+{
+    bool absolute = name.data[0] == '/' || !folder[0];
+    int len = snprintf(out, 4096, "%s%s%.*s", absolute ? "" : folder, absolute ? "" : "/", OMS_STR_ARG(name));
+    return len > 0 && len < 4096;
 }
 
 /* A whole small file into the arena. */
@@ -140,10 +107,7 @@ static struct oms_str read_file(struct http_settings *settings, const char *key,
                                 const char *folder, struct oms_arena *arena)
 {
     char path[4096];
-    bool absolute = name.data[0] == '/' || !folder[0];
-    int len = snprintf(path, sizeof(path), "%s%s%.*s", absolute ? "" : folder, absolute ? "" : "/",
-                       OMS_STR_ARG(name));
-    FILE *file = len > 0 && (size_t)len < sizeof(path) ? fopen(path, "re") : NULL;
+    FILE *file = path_from(folder, name, path) ? fopen(path, "re") : NULL;
     if (!file) {
         http_settings_fault(settings, key, "names the file '%s', which cannot be read: %s", path,
                             strerror(errno));
@@ -230,9 +194,82 @@ static void read_keys(struct http_settings *settings, struct http_issuer *issuer
             http_settings_fault(&item, NULL, "needs 'key' or 'key_file'");
         settings->failed = item.failed;
     }
-    if (issuer->key_count == 0)
-        http_settings_fault(settings, NULL,
-                            "needs a key: 'key_file', 'key', 'keys', 'hmac_secret_file' or 'hmac_secret'");
+}
+
+/* ---- published keys ---- */
+
+/* RFC 8414 and OpenID Connect Discovery 1.0 section 4: below the issuer's own URL. */
+static struct oms_str discovery_url(struct oms_str issuer, struct oms_arena *arena)
+{
+    static const struct oms_str below = {"/.well-known/openid-configuration", 33};
+    while (issuer.len && issuer.data[issuer.len - 1] == '/')
+        issuer.len--;
+    char *text = oms_arena_alloc(arena, issuer.len + below.len + 1);
+    OMS_ASSERT(text); /* the settings that hold the text are larger */
+    memcpy(text, issuer.data, issuer.len);
+    memcpy(text + issuer.len, below.data, below.len + 1);
+    return oms_str_make(text, issuer.len + below.len);
+}
+
+/* `discovery` is true for the usual place, or its URL. */
+static void read_discovery(struct http_settings *settings, struct http_issuer *issuer,
+                           struct oms_arena *arena)
+{
+    const struct oms_value *value = http_settings_get(settings, "discovery");
+    bool wanted = value != NULL;
+    if (value && value->kind == OMS_VALUE_STRING && value->text.len)
+        issuer->jwks.url = oms_str_copy(arena, value->text);
+    else if (value && value->kind == OMS_VALUE_BOOL && value->boolean && oms_str_present(issuer->issuer))
+        issuer->jwks.url = discovery_url(issuer->issuer, arena);
+    else if (value && value->kind == OMS_VALUE_BOOL)
+        wanted = false;
+    else if (value)
+        http_settings_fault(settings, "discovery",
+                            "must be true (the place below the issuer's own URL) or the document's URL");
+    issuer->jwks.is_discovery = wanted;
+}
+
+static void read_ca_file(struct http_settings *settings, struct http_issuer *issuer, const char *folder,
+                         struct oms_arena *arena)
+{
+    struct oms_str name = OMS_STR_NONE;
+    char path[4096];
+    http_settings_text(settings, "jwks_ca_file", &name);
+    if (!oms_str_present(name))
+        return;
+    if (!path_from(folder, name, path) || access(path, R_OK) != 0)
+        http_settings_fault(settings, "jwks_ca_file", "names the file '%s', which cannot be read: %s", path,
+                            strerror(errno));
+    issuer->jwks.ca_file = oms_str_copy(arena, oms_str_of(path));
+}
+
+static void read_source(struct http_settings *settings, struct http_issuer *issuer, const char *folder,
+                        struct oms_arena *arena)
+{
+    unsigned stale_hours = STALE_HOURS;
+    struct oms_str url = OMS_STR_NONE;
+    issuer->jwks.refetch_interval_s = REFETCH_INTERVAL_S;
+    http_settings_text(settings, "jwks_url", &url);
+    read_discovery(settings, issuer, arena);
+    http_settings_bool(settings, "jwks_allow_http", &issuer->jwks.allow_http);
+    http_settings_unsigned(settings, "jwks_refetch_interval_s", 1, 3600, &issuer->jwks.refetch_interval_s);
+    http_settings_unsigned(settings, "jwks_stale_hours", 1, 24 * 366, &stale_hours);
+    issuer->jwks.stale_s = stale_hours * 3600;
+    read_ca_file(settings, issuer, folder, arena);
+    if (oms_str_present(url) && issuer->jwks.is_discovery)
+        http_settings_fault(settings, "jwks_url", "and 'discovery' are given; one is enough");
+    if (oms_str_present(url))
+        issuer->jwks.url = oms_str_copy(arena, url);
+    if (settings->failed || !http_issuer_publishes(issuer))
+        return;
+    const char *why = http_jwks_url_fault(issuer->jwks.url, issuer->jwks.allow_http);
+    if (why)
+        http_settings_fault(settings, issuer->jwks.is_discovery ? "discovery" : "jwks_url", "%s", why);
+    else if (issuer->key_count)
+        http_settings_fault(settings, NULL, "has keys of its own and publishes others; one is enough");
+    else if (issuer->algorithms & 1u << HTTP_ALG_HS256)
+        http_settings_fault(settings, "algorithms",
+                            "holds HS256, whose secret cannot be published; name the issuer's others");
 }
 
 /* ---- claims ---- */
@@ -395,9 +432,24 @@ static void read_grants(struct http_settings *settings, const char *key, struct 
 enum oms_status http_issuer_parse(const struct oms_value *value, const char *path, const char *folder,
                                   struct oms_arena *arena, struct http_issuer *out, struct oms_error *error)
 {
-    static const char *const keys[] = {"issuer", "audience", "algorithms",  "key",   "key_file",
-                                       "keys",   "tenants",  "hmac_secret", "roles", "hmac_secret_file",
-                                       "claims", "operator"};
+    static const char *const keys[] = {"issuer",
+                                       "audience",
+                                       "algorithms",
+                                       "key",
+                                       "key_file",
+                                       "keys",
+                                       "tenants",
+                                       "hmac_secret",
+                                       "roles",
+                                       "hmac_secret_file",
+                                       "claims",
+                                       "operator",
+                                       "jwks_url",
+                                       "discovery",
+                                       "jwks_ca_file",
+                                       "jwks_allow_http",
+                                       "jwks_refetch_interval_s",
+                                       "jwks_stale_hours"};
     struct http_settings settings;
     *out = (struct http_issuer){0};
     http_issuer_default_claims(out);
@@ -411,7 +463,12 @@ enum oms_status http_issuer_parse(const struct oms_value *value, const char *pat
         http_settings_fault(&settings, "audience", "is required: what the tokens' claim 'aud' must hold");
     read_algorithms(&settings, arena, out);
     read_keys(&settings, out, folder, arena);
-    if (!settings.failed)
+    read_source(&settings, out, folder, arena);
+    if (!settings.failed && out->key_count == 0 && !http_issuer_publishes(out))
+        http_settings_fault(&settings, NULL,
+                            "needs a key: 'jwks_url', 'discovery', 'key_file', 'key', 'keys', "
+                            "'hmac_secret_file' or 'hmac_secret'");
+    if (!settings.failed && !http_issuer_publishes(out))
         match_keys(&settings, out);
     read_grants(&settings, "tenants", arena, &out->any_tenant, &out->tenants, &out->tenant_count);
     read_grants(&settings, "roles", arena, &out->any_role, &out->roles, &out->role_count);
@@ -420,10 +477,10 @@ enum oms_status http_issuer_parse(const struct oms_value *value, const char *pat
     return settings.failed ? OMS_INVALID : OMS_OK;
 }
 
-const struct http_issuer *http_issuer_find(const struct http_issuer_set *set, struct oms_str issuer)
+size_t http_issuer_find(const struct http_issuer_set *set, struct oms_str issuer)
 {
-    for (size_t i = 0; i < set->count; i++)
-        if (oms_str_eq(set->items[i]->issuer, issuer))
-            return set->items[i];
-    return NULL;
+    size_t i = 0;
+    while (i < set->count && !oms_str_eq(set->items[i]->issuer, issuer))
+        i++;
+    return i;
 }

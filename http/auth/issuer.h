@@ -16,6 +16,7 @@
 #define HTTP_CLAIM_PATHS_MAX 8
 #define HTTP_HMAC_BYTES_MIN  32   /* RFC 7518 section 3.2: as long as the hash */
 #define HTTP_RSA_BITS_MIN    2048 /* RFC 7518 section 3.3 */
+#define HTTP_RSA_BITS_MAX    8192 /* a verification then takes half a millisecond */
 
 enum http_algorithm {
     HTTP_ALG_HS256,
@@ -34,6 +35,18 @@ struct http_issuer_key {
     enum http_key_kind kind;
     struct oms_str kid;      /* absent: fits any kid */
     struct oms_str material; /* a public key in PEM, or the secret's bytes; a NUL follows */
+    unsigned algorithms; /* 1u << enum http_algorithm: those that it may serve; 0: all that fit its kind */
+    uint64_t mark;       /* of a published key: tells it from every other; 0 for configured ones */
+};
+
+/* Where an issuer publishes its keys (RFC 7517); see jwks_keeper.h. */
+struct http_jwks_source {
+    struct oms_str url;          /* of the key set, or of a discovery document; absent: keys are configured */
+    bool is_discovery;           /* `url` leads to a document whose `jwks_uri` leads to the keys */
+    bool allow_http;             /* clear text also to other machines than this one */
+    struct oms_str ca_file;      /* trusted instead of the system's authorities; absent: these */
+    unsigned refetch_interval_s; /* between fetches for the sake of unknown keys */
+    unsigned stale_s;            /* keys that could not be fetched again for so long do not count any more */
 };
 
 /* Names of a claim's path from the payload down: "realm_access" → "roles". */
@@ -50,7 +63,8 @@ struct http_issuer {
     size_t audience_count;
     unsigned algorithms; /* 1u << enum http_algorithm */
     struct http_issuer_key keys[HTTP_ISSUER_KEYS_MAX];
-    size_t key_count;
+    size_t key_count; /* 0 with a source */
+    struct http_jwks_source jwks;
     bool any_tenant, any_role;
     const struct oms_str *tenants; /* that it may assert */
     size_t tenant_count;
@@ -62,9 +76,12 @@ struct http_issuer {
     size_t role_path_count;
 };
 
-/* Those that a server trusts. */
+struct http_key_set;
+
+/* Those that a server trusts, and the keys that they published as one shard knows them. */
 struct http_issuer_set {
     const struct http_issuer *items[HTTP_ISSUERS_MAX + 1];
+    const struct http_key_set *fetched[HTTP_ISSUERS_MAX + 1]; /* NULL: configured, or not known yet */
     size_t count;
 };
 
@@ -92,7 +109,12 @@ void http_issuer_default_claims(struct http_issuer *issuer);
 OMS_MUST_USE enum oms_status http_issuer_add_pem(struct http_issuer *issuer, struct oms_str pem,
                                                  struct oms_str kid, struct oms_arena *arena,
                                                  struct oms_error *error);
-/* The issuer of that name, or NULL. */
-const struct http_issuer *http_issuer_find(const struct http_issuer_set *set, struct oms_str issuer);
+/* The index of the issuer of that name; the set's count when there is none. */
+size_t http_issuer_find(const struct http_issuer_set *set, struct oms_str issuer);
+/* Its keys come from a source. */
+static inline bool http_issuer_publishes(const struct http_issuer *issuer)
+{
+    return oms_str_present(issuer->jwks.url);
+}
 
 #endif

@@ -12,6 +12,7 @@
 #include <jansson.h>
 #include <jwt.h>
 
+#include "http/auth/jwks.h"
 #include "runtime/base/alloc.h"
 #include "runtime/base/assert.h"
 #include "runtime/base/buf.h"
@@ -26,6 +27,7 @@
 struct check {
     const struct http_issuer_set *issuers;
     const struct http_issuer *issuer;
+    size_t issuer_index;
     struct oms_arena scratch;
     struct oms_buf bytes; /* decoded header and payload */
     struct oms_str token;
@@ -33,6 +35,7 @@ struct check {
     enum http_algorithm algorithm;
     int64_t now_s;
     int64_t expires_s;
+    uint64_t key_mark; /* of the key that signed it */
 };
 
 /* ---- form ---- */
@@ -128,9 +131,11 @@ static enum http_token_fault check_form(struct check *check)
 static enum http_token_fault check_issuer(struct check *check)
 {
     struct oms_str name = text_of(json_object_get(check->payload, "iss"));
-    check->issuer = oms_str_present(name) ? http_issuer_find(check->issuers, name) : NULL;
-    if (!check->issuer)
+    check->issuer_index =
+        oms_str_present(name) ? http_issuer_find(check->issuers, name) : check->issuers->count;
+    if (check->issuer_index == check->issuers->count)
         return HTTP_TOKEN_ISSUER;
+    check->issuer = check->issuers->items[check->issuer_index];
     check->algorithm = http_algorithm_parse(text_of(json_object_get(check->header, "alg")));
     if (check->algorithm == HTTP_ALG_COUNT || !(check->issuer->algorithms & 1u << check->algorithm))
         return HTTP_TOKEN_ALGORITHM;
@@ -150,20 +155,52 @@ static bool signed_by(const char *token, const struct http_issuer_key *key, enum
     return same;
 }
 
+/* Whether the key may be tried for a token with this kid, which may be absent. */
+static bool key_fits(const struct http_issuer_key *key, enum http_algorithm algorithm, struct oms_str kid)
+{
+    return key->kind == http_algorithm_key(algorithm) &&
+           (!key->algorithms || key->algorithms & 1u << algorithm) &&
+           (!oms_str_present(key->kid) || !oms_str_present(kid) || oms_str_eq(key->kid, kid));
+}
+
+/* One of the keys signed the token. */
+static bool any_signed(struct check *check, const char *token, const struct http_issuer_key *keys,
+                       size_t count, struct oms_str kid)
+{
+    for (size_t i = 0; i < count; i++)
+        if (key_fits(&keys[i], check->algorithm, kid) && signed_by(token, &keys[i], check->algorithm)) {
+            check->key_mark = keys[i].mark;
+            return true;
+        }
+    return false;
+}
+
+static bool is_published(const struct http_key_set *set, struct oms_str kid)
+{
+    for (size_t i = 0; set && oms_str_present(kid) && i < set->count; i++)
+        if (oms_str_present(set->keys[i].kid) && oms_str_eq(set->keys[i].kid, kid))
+            return true;
+    return false;
+}
+
 static enum http_token_fault check_signature(struct check *check)
 {
-    struct oms_str kid = text_of(json_object_get(check->header, "kid"));
+    const json_t *named = json_object_get(check->header, "kid");
+    struct oms_str kid = text_of(named);
+    const struct http_issuer *issuer = check->issuer;
     struct oms_str token = oms_str_copy(&check->scratch, check->token); /* with a NUL, for the library */
     if (!oms_str_present(token))
         return HTTP_TOKEN_TOO_LARGE;
-    for (size_t i = 0; i < check->issuer->key_count; i++) {
-        const struct http_issuer_key *key = &check->issuer->keys[i];
-        bool fits = key->kind == http_algorithm_key(check->algorithm) &&
-                    (!oms_str_present(key->kid) || !oms_str_present(kid) || oms_str_eq(key->kid, kid));
-        if (fits && signed_by(token.data, key, check->algorithm))
-            return HTTP_TOKEN_FINE;
-    }
-    return HTTP_TOKEN_SIGNATURE;
+    if (named && !oms_str_present(kid))
+        return HTTP_TOKEN_MALFORMED; /* RFC 7515 section 4.1.4: a text */
+    if (!http_issuer_publishes(issuer))
+        return any_signed(check, token.data, issuer->keys, issuer->key_count, kid) ? HTTP_TOKEN_FINE
+                                                                                   : HTTP_TOKEN_SIGNATURE;
+    const struct http_key_set *set = check->issuers->fetched[check->issuer_index];
+    if (set && any_signed(check, token.data, set->keys, set->count, kid))
+        return HTTP_TOKEN_FINE;
+    bool may_come = kid.len <= OMS_JWKS_KID_BYTES_MAX && !is_published(set, kid);
+    return may_come ? HTTP_TOKEN_KEY_UNKNOWN : HTTP_TOKEN_SIGNATURE;
 }
 
 /* ---- times and audience ---- */
@@ -372,6 +409,7 @@ static enum http_token_fault read_claims(const struct check *check, struct http_
 {
     const struct http_issuer *issuer = check->issuer;
     claims->expires_ms = check->expires_s * 1000 + HTTP_TOKEN_SKEW_MS;
+    claims->key_mark = check->key_mark;
     claims->issuer = issuer->issuer; /* lives as long as the server */
     claims->subject = copy_text(claims, check->payload, &issuer->subject, OMS_ID_BYTES_MAX);
     if (!oms_str_present(claims->subject) || has_control(claims->subject))
@@ -382,8 +420,23 @@ static enum http_token_fault read_claims(const struct check *check, struct http_
     return read_tenants(check, claims) && read_roles(check, claims) ? HTTP_TOKEN_FINE : HTTP_TOKEN_CLAIMS;
 }
 
-struct http_claims *http_token_verify(const struct http_issuer_set *issuers, struct oms_str token,
-                                      int64_t now_ms, enum http_token_fault *fault)
+/* Whoever cannot be good anyhow is not worth a fetch; and is not told more than that the signature is none.
+ */
+static enum http_token_fault ask_for_key(struct check *check, struct http_unknown_key *unknown)
+{
+    struct oms_str kid = text_of(json_object_get(check->header, "kid"));
+    if (check_times(check) != HTTP_TOKEN_FINE || check_audience(check) != HTTP_TOKEN_FINE)
+        return HTTP_TOKEN_SIGNATURE;
+    unknown->issuer = check->issuer_index;
+    unknown->kid_len = kid.len;
+    if (kid.len)
+        memcpy(unknown->kid, kid.data, kid.len);
+    return HTTP_TOKEN_KEY_UNKNOWN;
+}
+
+struct http_claims *http_token_verify_or_ask(const struct http_issuer_set *issuers, struct oms_str token,
+                                             int64_t now_ms, struct http_unknown_key *unknown,
+                                             enum http_token_fault *fault)
 {
     static enum http_token_fault (*const steps[])(struct check *) = {
         check_form, check_issuer, check_signature, check_times, check_audience};
@@ -401,12 +454,21 @@ struct http_claims *http_token_verify(const struct http_issuer_set *issuers, str
             http_claims_release(claims);
             claims = NULL;
         }
+    } else if (*fault == HTTP_TOKEN_KEY_UNKNOWN) {
+        *fault = ask_for_key(&check, unknown);
     }
     json_decref(check.header);
     json_decref(check.payload);
     oms_buf_fini(&check.bytes);
     oms_arena_fini(&check.scratch);
     return claims;
+}
+
+struct http_claims *http_token_verify(const struct http_issuer_set *issuers, struct oms_str token,
+                                      int64_t now_ms, enum http_token_fault *fault)
+{
+    struct http_unknown_key unknown;
+    return http_token_verify_or_ask(issuers, token, now_ms, &unknown, fault);
 }
 
 static const struct {
@@ -418,6 +480,7 @@ static const struct {
     [HTTP_TOKEN_ISSUER] = {"issuer", "the bearer token's issuer is not trusted here"},
     [HTTP_TOKEN_ALGORITHM] = {"algorithm", "the bearer token's algorithm is not accepted from its issuer"},
     [HTTP_TOKEN_SIGNATURE] = {"signature", "the bearer token's signature is not valid"},
+    [HTTP_TOKEN_KEY_UNKNOWN] = {"key_unknown", "the bearer token's key is not one that its issuer publishes"},
     [HTTP_TOKEN_NO_EXPIRY] = {"no_expiry", "the bearer token has no expiry"},
     [HTTP_TOKEN_EXPIRED] = {"expired", "the bearer token has expired"},
     [HTTP_TOKEN_NOT_YET] = {"not_yet", "the bearer token is not valid yet"},

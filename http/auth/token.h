@@ -12,6 +12,7 @@
 
 #include "http/auth/claims.h"
 #include "http/auth/issuer.h"
+#include "runtime/base/limits.h"
 
 #define HTTP_TOKEN_SKEW_MS 60000
 
@@ -22,6 +23,7 @@ enum http_token_fault {
     HTTP_TOKEN_ISSUER,    /* unknown, or absent */
     HTTP_TOKEN_ALGORITHM, /* not one of the issuer's, or `none` */
     HTTP_TOKEN_SIGNATURE,
+    HTTP_TOKEN_KEY_UNKNOWN, /* no published key has its kid, as far as this shard knows */
     HTTP_TOKEN_NO_EXPIRY,
     HTTP_TOKEN_EXPIRED,
     HTTP_TOKEN_NOT_YET, /* nbf or iat lie ahead */
@@ -31,6 +33,20 @@ enum http_token_fault {
     HTTP_TOKEN_FAULTS
 };
 
+/* What a token with the fault HTTP_TOKEN_KEY_UNKNOWN needs. */
+struct http_unknown_key {
+    size_t issuer; /* its index in the set */
+    size_t kid_len;
+    char kid[OMS_JWKS_KID_BYTES_MAX]; /* empty for a token without one */
+};
+
+/*
+ * The same as http_token_verify; with the fault HTTP_TOKEN_KEY_UNKNOWN `unknown` says whose key is missing.
+ * Such a token would be good in all other respects that its form, its times and its audience show.
+ */
+struct http_claims *http_token_verify_or_ask(const struct http_issuer_set *issuers, struct oms_str token,
+                                             int64_t now_ms, struct http_unknown_key *unknown,
+                                             enum http_token_fault *fault);
 /*
  * The claims with one hold, or NULL with the fault. `token` is what follows "Bearer "; now_ms since 1970. Any
  * thread; the result belongs to the caller's.

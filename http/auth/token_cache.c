@@ -4,6 +4,7 @@
  */
 #include "http/auth/token_cache.h"
 
+#include "http/auth/jwks.h"
 #include "runtime/base/alloc.h"
 #include "runtime/base/assert.h"
 #include "runtime/base/hash.h"
@@ -132,6 +133,18 @@ void http_token_cache_put(struct http_token_cache *cache, struct oms_str token,
     *bucket = i;
     link_newest(cache, i);
     cache->stats.size++;
+}
+
+void http_token_cache_withdraw(struct http_token_cache *cache, struct oms_str issuer,
+                               const struct http_key_set *keys)
+{
+    uint32_t next;
+    for (uint32_t i = cache->entries[0].older; i; i = next) {
+        const struct http_claims *claims = cache->entries[i].claims;
+        next = cache->entries[i].older;
+        if (oms_str_eq(claims->issuer, issuer) && !http_key_set_has(keys, claims->key_mark))
+            drop(cache, i);
+    }
 }
 
 void http_token_cache_clear(struct http_token_cache *cache)

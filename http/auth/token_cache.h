@@ -11,6 +11,7 @@
 
 #include "http/auth/claims.h"
 
+struct http_key_set;
 struct http_token_cache;
 
 struct http_token_cache_stats {
@@ -27,7 +28,11 @@ const struct http_claims *http_token_cache_get(struct http_token_cache *cache, s
 /* Takes a hold of its own. */
 void http_token_cache_put(struct http_token_cache *cache, struct oms_str token,
                           const struct http_claims *claims);
-/* Forgets everything: the issuers' keys have changed. */
+/* Forgets the tokens of an issuer whose key `keys` (may be NULL) has no more: it was withdrawn. Looks at all
+ * entries. `issuer` is the text that the claims borrow. */
+void http_token_cache_withdraw(struct http_token_cache *cache, struct oms_str issuer,
+                               const struct http_key_set *keys);
+/* Forgets everything. */
 void http_token_cache_clear(struct http_token_cache *cache);
 struct http_token_cache_stats http_token_cache_stats(const struct http_token_cache *cache);
 

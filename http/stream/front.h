@@ -21,7 +21,7 @@ struct stream_front_config {
     /* The endpoint, for senders whose token it verifies, and for one who is known (takes over the hold). */
     void (*handle)(struct http_exchange *exchange, void *context);
     void (*handle_as)(struct http_exchange *exchange, void *context, const struct http_claims *claims);
-    /* As in api_config. */
+    /* As in stream_ws_config. */
     bool (*authenticate)(struct http_exchange *exchange, void *context, const struct http_claims **out);
     void *authenticate_context;
 };

@@ -9,7 +9,6 @@
 #include "runtime/base/log.h"
 
 #define CONNECTION_ARENA_MAX (64u << 10)
-#define CLOSE_REASON_SIZE    120 /* a close frame holds 123 bytes of it (RFC 6455 section 5.5) */
 
 static int64_t now_ms(const struct ws_connection *connection)
 {
@@ -89,9 +88,18 @@ static void start_timer(struct ws_connection *connection)
     rt_timer_start(connection->service->shard, &connection->timer, due);
 }
 
+void ws_acknowledge(struct ws_connection *connection, int64_t expires_ms)
+{
+    if (connection->closed || !connection->ws)
+        return;
+    connection->acknowledged = true;
+    connection->expires_ms = expires_ms;
+    send_static(connection, OMS_STR("{\"type\":\"connection_ack\"}"));
+    start_timer(connection);
+}
+
 static void on_init(struct ws_connection *connection, const struct oms_value *message)
 {
-    char why[CLOSE_REASON_SIZE];
     if (connection->initialised) {
         ws_close(connection, 4429, "Too many initialisation requests");
         return;
@@ -105,13 +113,7 @@ static void on_init(struct ws_connection *connection, const struct oms_value *me
         if (tenant)
             connection->tenant = oms_str_copy(&connection->arena, tenant->text);
     }
-    if (!ws_authenticate(connection, why, sizeof(why))) {
-        ws_close(connection, 4403, why);
-        return;
-    }
-    connection->acknowledged = true;
-    send_static(connection, OMS_STR("{\"type\":\"connection_ack\"}"));
-    start_timer(connection);
+    ws_authenticate(connection);
 }
 
 /* ---- messages ---- */
@@ -249,6 +251,8 @@ static void on_gone(struct http_websocket *ws, void *context)
     connection->ws = NULL;
     connection->service->stats.connections--;
     rt_timer_stop(connection->service->shard, &connection->timer);
+    if (connection->greeting)
+        connection->greeting->gone = true;
     connection->alive++; /* so that the last operation does not free it under our feet */
     while (connection->first)
         ws_operation_forget(connection->first);

@@ -14,7 +14,8 @@
  *
  * Closings: 4400 a message that is none of the protocol's, 4401 an operation before the acknowledgement, 4403
  * no or no longer a valid token, 4406 another subprotocol, 4408 no connection_init in time, 4409 an id in
- * use, 4429 a second connection_init; 1008 a reader that does not read.
+ * use, 4429 a second connection_init; 1013 the token's issuer
+ * cannot be asked for its keys; 1008 a reader that does not read.
  */
 #ifndef STREAM_TRANSPORT_WS_H
 #define STREAM_TRANSPORT_WS_H
@@ -27,8 +28,8 @@ struct http_claims;
 
 struct stream_ws_service; /* a shard's */
 
-/* `handle` runs an operation's exchange (api_handle_graphql); `authenticate` as in api_config.
- */
+/* `handle` runs an operation's exchange (api_handle_graphql). `authenticate` is asked about the exchange of a
+ * connection_init: true with the claims; false when it was answered, or stream_ws_known will be called. */
 struct stream_ws_config {
     void (*handle)(struct http_exchange *exchange, void *context);
     bool (*authenticate)(struct http_exchange *exchange, void *context, const struct http_claims **out);
@@ -36,6 +37,9 @@ struct stream_ws_config {
 };
 
 struct stream_ws_service *stream_ws_create(struct rt_shard *shard, const struct stream_ws_config *config);
+/* Goes on with the exchange of a connection_init; takes over the hold on the claims. `context` is not used.
+ */
+void stream_ws_known(struct http_exchange *exchange, void *context, const struct http_claims *claims);
 /* What `handle` is called with. */
 void stream_ws_bind(struct stream_ws_service *service, void *context);
 /* Its connections have gone. */

@@ -13,10 +13,11 @@
 
 struct ws_connection {
     struct stream_ws_service *service;
-    struct http_websocket *ws;  /* NULL: gone, the last operation under way frees the connection */
-    struct ws_operation *first; /* newest first */
-    unsigned count;             /* operations that the client may still name */
-    unsigned alive;             /* … and those that it may not, but that have not come back yet */
+    struct http_websocket *ws;      /* NULL: gone, the last operation under way frees the connection */
+    struct ws_operation *first;     /* newest first */
+    unsigned count;                 /* operations that the client may still name */
+    unsigned alive;                 /* … and those that it may not, but that have not come back yet */
+    struct http_exchange *greeting; /* connection_init while its sender is looked at; else NULL */
     bool initialised, acknowledged, closed;
     bool ponged;            /* since the last ping */
     unsigned silent;        /* pings in a row without a pong */
@@ -58,11 +59,9 @@ void ws_operation_forget(struct ws_operation *operation);
 /* Everything was written out: streams may go on. */
 void ws_operations_ready(struct ws_connection *connection);
 
-/*
- * An exchange that stands for connection_init: whether its token is good. Fills expires_ms; on false
- * `message` (CAP bytes) says why.
- */
-bool ws_authenticate(struct ws_connection *connection, char *message, size_t cap);
+/* Looks, by an exchange that stands for connection_init, whether its token is good: now or later the
+ * connection is acknowledged or closed. */
+void ws_authenticate(struct ws_connection *connection);
 
 /* ---- transport_ws.c ---- */
 
@@ -73,5 +72,8 @@ void ws_send_text(struct ws_connection *connection, struct oms_str text);
 /* An operation has ended: frees it, and the connection when it was the last of one that has gone. */
 void ws_connection_drop(struct ws_connection *connection);
 void ws_close(struct ws_connection *connection, unsigned code, const char *reason);
+#define WS_CLOSE_REASON_SIZE 120 /* a close frame holds 123 bytes of it (RFC 6455 section 5.5) */
+/* The sender of connection_init is known: says so, unless the connection is closing. */
+void ws_acknowledge(struct ws_connection *connection, int64_t expires_ms);
 
 #endif

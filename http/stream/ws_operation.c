@@ -332,49 +332,82 @@ void ws_operation_start(struct ws_connection *connection, struct oms_str id, con
 
 /* ---- connection_init ---- */
 
-struct probe {
+/*
+ * The exchange that stands for connection_init. Its token's key may have to be fetched first: so it lives on
+ * the heap, and keeps the connection from being freed, until it is answered or its sender is known.
+ */
+struct ws_greeting {
     struct ws_operation operation; /* so that headers are found; never in the list */
-    char *message;
-    size_t cap;
 };
 
-static void probe_respond(struct http_exchange *exchange, unsigned status, const char *content_type,
-                          const struct http_header *headers, size_t header_count)
+static struct ws_greeting *greeting_of(struct http_exchange *exchange)
 {
-    struct probe *probe = OMS_CONTAINER_OF(operation_of(exchange), struct probe, operation);
+    return OMS_CONTAINER_OF(operation_of(exchange), struct ws_greeting, operation);
+}
+
+static void greeting_end(struct ws_greeting *greeting)
+{
+    struct ws_connection *connection = greeting->operation.connection;
+    oms_arena_fini(&greeting->operation.exchange.arena);
+    oms_buf_fini(&greeting->operation.exchange.out);
+    oms_free(greeting);
+    connection->greeting = NULL;
+    connection->alive--;
+    ws_connection_drop(connection);
+}
+
+/* The message of the first error; absent when there is none. */
+static struct oms_str first_message(struct http_exchange *exchange)
+{
     struct oms_value value;
     struct oms_json_error error;
-    (void)status;
-    (void)content_type;
-    (void)headers;
-    (void)header_count;
     if (oms_json_parse(oms_buf_str(&exchange->out), OMS_JSON_DEPTH_MAX, &exchange->arena, &value, &error) !=
         OMS_OK)
-        return;
+        return OMS_STR_NONE;
     const struct oms_value *errors = oms_value_get_set(&value, "errors");
     const struct oms_value *text = errors && errors->kind == OMS_VALUE_LIST && errors->list.count
                                        ? oms_value_get_set(&errors->list.items[0], "message")
                                        : NULL;
-    if (text)
-        snprintf(probe->message, probe->cap, "%.*s", OMS_STR_ARG(text->text));
+    return text && text->kind == OMS_VALUE_STRING ? text->text : OMS_STR_NONE;
 }
 
-bool ws_authenticate(struct ws_connection *connection, char *message, size_t cap)
+static void greeting_respond(struct http_exchange *exchange, unsigned status, const char *content_type,
+                             const struct http_header *headers, size_t header_count)
+{
+    struct ws_greeting *greeting = greeting_of(exchange);
+    struct oms_str message = first_message(exchange);
+    char why[WS_CLOSE_REASON_SIZE];
+    (void)content_type;
+    (void)headers;
+    (void)header_count;
+    if (!oms_str_present(message))
+        message = OMS_STR("Forbidden");
+    snprintf(why, sizeof(why), "%.*s", OMS_STR_ARG(message));
+    ws_close(greeting->operation.connection, status == 503 ? 1013 : 4403, why);
+    greeting_end(greeting);
+}
+
+void stream_ws_known(struct http_exchange *exchange, void *context, const struct http_claims *claims)
+{
+    struct ws_greeting *greeting = greeting_of(exchange);
+    (void)context;
+    ws_acknowledge(greeting->operation.connection, claims->expires_ms);
+    http_claims_release(claims);
+    greeting_end(greeting);
+}
+
+void ws_authenticate(struct ws_connection *connection)
 {
     static const struct http_exchange_ops ops = {
-        .header = exchange_header, .header_count = exchange_header_count, .respond = probe_respond};
+        .header = exchange_header, .header_count = exchange_header_count, .respond = greeting_respond};
     const struct stream_ws_config *config = &connection->service->config;
-    struct probe probe = {.operation.connection = connection, .message = message, .cap = cap};
-    struct http_exchange *exchange = &probe.operation.exchange;
+    struct ws_greeting *greeting = oms_calloc(1, sizeof(*greeting));
+    struct http_exchange *exchange = &greeting->operation.exchange;
     const struct http_claims *claims;
-    snprintf(message, cap, "Forbidden");
+    greeting->operation.connection = connection;
+    connection->greeting = exchange;
+    connection->alive++;
     exchange_init(exchange, connection, &ops);
-    bool fine = config->authenticate(exchange, config->authenticate_context, &claims);
-    if (fine) {
-        connection->expires_ms = claims->expires_ms;
-        http_claims_release(claims);
-    }
-    oms_arena_fini(&exchange->arena);
-    oms_buf_fini(&exchange->out);
-    return fine;
+    if (config->authenticate(exchange, config->authenticate_context, &claims))
+        stream_ws_known(exchange, NULL, claims);
 }

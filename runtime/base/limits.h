@@ -54,6 +54,24 @@
 /* ---- backend sync ---- */
 #define OMS_BATCH_ORDERS_MAX           200 /* of one createOrders */
 
+/* ---- keys that issuers publish (JWKS) ---- */
+#define OMS_JWKS_KEYS_MAX          32           /* of one document */
+#define OMS_JWKS_BYTES_MAX         (256u << 10) /* of one document */
+#define OMS_JWKS_HEAD_BYTES_MAX    (64u << 10)  /* of an answer's headers */
+#define OMS_JWKS_KID_BYTES_MAX     256          /* of a key's name, published or in a token */
+#define OMS_JWKS_CONNECT_MS        3000
+#define OMS_JWKS_FETCH_MS          5000         /* everything of one fetch, discovery included */
+#define OMS_JWKS_FETCHES_MAX       4            /* at once; each holds a thread of the slow pool */
+#define OMS_JWKS_START_MS          3000         /* the start waits so long for the first fetches */
+#define OMS_JWKS_TTL_MS            (10ll * 60 * 1000) /* of a document that says nothing about it */
+#define OMS_JWKS_TTL_MIN_MS        (60ll * 1000)
+#define OMS_JWKS_TTL_MAX_MS        (24ll * 3600 * 1000)
+#define OMS_JWKS_RETRY_MAX_MS      60000        /* between fetches that fail; they begin with refetch_interval_s */
+#define OMS_JWKS_WAIT_MS           8000         /* of a request whose token's key is looked for */
+#define OMS_JWKS_WAITING_MAX       256          /* of them, per issuer and shard */
+#define OMS_JWKS_UNKNOWN_MS        30000        /* a kid that was not found is not looked for again so long */
+#define OMS_JWKS_UNKNOWN_MAX       1024         /* of them, per shard */
+
 /* ---- live streams ---- */
 #define OMS_STREAMS_MAX            65536 /* readers of live streams per shard */
 #define OMS_STREAM_RING_PAYLOADS_MAX 4096 /* the latest of one topic: who falls behind them is cut off; a power of two */
