@@ -269,6 +269,14 @@ test('a reader that does not keep up is cut off, and delays nobody', async () =>
   slowSession.destroy();
 });
 
+test('a stream with nothing to say is kept alive', async () => {
+  const rival = server.token('staff', 'rita', { tenant: 'rival' });
+  const idle = await open(tenantEvents, { token: rival, variables: {} }).attached();
+  await until(() => idle.comments, 20000, 'a comment');
+  assert.deepEqual(idle.seen, []);
+  idle.close();
+});
+
 test('graphql-sse and urql, over HTTP/2 with TLS', async () => {
   const { cert, key } = certificate();
   const { Agent, fetch } = await import('undici');
