@@ -5,6 +5,9 @@
  * A page is asked for when the one before has been popped, so that a reader who does not read costs a page of
  * memory and no work. The read starts when everything durable at its asking has been applied; what it has
  * walked to its end is complete up to that commit.
+ *
+ * A tenant has a few reads under way on a shard and the others wait in turn: they share the pool with its
+ * queries, and a thousand readers who begin at the beginning must not keep these from being answered.
  */
 #include "http/api/pages.h"
 #include "http/stream/stream_impl.h"
@@ -179,6 +182,7 @@ static void destroy(struct stream_catchup *catchup)
 {
     let_go_of_page(catchup);
     stream_list_remove(&catchup->loan);
+    stream_list_remove(&catchup->queue);
     oms_free(catchup);
 }
 
@@ -187,6 +191,8 @@ static bool is_orphan(const struct stream_catchup *catchup)
     return !catchup->session && catchup->topic->tail_job != catchup;
 }
 
+static void next_turn(struct stream_shard *ss, uint32_t tenant);
+
 static void returned(struct rt_shard *shard, struct rt_message *message)
 {
     struct stream_catchup *catchup = OMS_CONTAINER_OF(message, struct stream_catchup, read.job.message);
@@ -194,6 +200,7 @@ static void returned(struct rt_shard *shard, struct rt_message *message)
     (void)shard;
     catchup->in_flight = false;
     topic->jobs--;
+    next_turn(topic->ss, topic->spec->tenant);
     if (is_orphan(catchup)) {
         destroy(catchup);
         return;
@@ -227,22 +234,17 @@ struct stream_catchup *stream_catchup_create(struct stream_topic *topic, struct 
     catchup->session = session;
     catchup->end = from;
     catchup->limit = PAGE_FIRST;
+    stream_list_init(&catchup->queue);
     stream_list_add(&topic->ss->loans_catchups, &catchup->loan);
     return catchup;
 }
 
-void stream_catchup_ask(struct stream_catchup *catchup)
+static void start(struct stream_catchup *catchup)
 {
     struct stream_topic *topic = catchup->topic;
     struct stream_shard *ss = topic->ss;
     struct store_read *read = &catchup->read;
-    OMS_ASSERT(!catchup->in_flight);
-    if (!catchup->again)
-        catchup->from = catchup->end;
-    if (catchup->count == catchup->limit && catchup->limit * 2 <= OMS_STREAM_PAGE_EVENTS)
-        catchup->limit *= 2;
-    let_go_of_page(catchup);
-    catchup->again = catchup->more = catchup->expired = false;
+    ss->reads[topic->spec->tenant].under_way++;
     catchup->in_flight = true;
     catchup->durable = store_durable_commit(ss->hub->store, topic->partition);
     catchup->now_ms = rt_now_ms(ss->hub->host);
@@ -253,6 +255,42 @@ void stream_catchup_ask(struct stream_catchup *catchup)
     read->job.message.home = (uint16_t)ss->index;
     read->job.message.on_return = returned;
     store_read(ss->hub->store, ss->shard, read);
+}
+
+/* One of the tenant's reads is home. */
+static void next_turn(struct stream_shard *ss, uint32_t tenant)
+{
+    struct stream_reads *reads = &ss->reads[tenant];
+    OMS_ASSERT(reads->under_way > 0);
+    reads->under_way--;
+    if (!reads->waiting.next || stream_list_is_empty(&reads->waiting))
+        return;
+    struct stream_catchup *next = OMS_CONTAINER_OF(reads->waiting.next, struct stream_catchup, queue);
+    stream_list_remove(&next->queue);
+    next->waiting = false;
+    start(next);
+}
+
+void stream_catchup_ask(struct stream_catchup *catchup)
+{
+    struct stream_reads *reads = &catchup->topic->ss->reads[catchup->topic->spec->tenant];
+    OMS_ASSERT(!catchup->in_flight);
+    if (catchup->waiting)
+        return;
+    if (!catchup->again)
+        catchup->from = catchup->end;
+    if (catchup->count == catchup->limit && catchup->limit * 2 <= OMS_STREAM_PAGE_EVENTS)
+        catchup->limit *= 2;
+    let_go_of_page(catchup);
+    catchup->again = catchup->more = catchup->expired = false;
+    if (reads->under_way < OMS_STREAM_READS_TENANT_MAX) {
+        start(catchup);
+        return;
+    }
+    if (!reads->waiting.next)
+        stream_list_init(&reads->waiting);
+    stream_list_add(&reads->waiting, &catchup->queue);
+    catchup->waiting = true;
 }
 
 void stream_catchup_drop(struct stream_catchup *catchup)

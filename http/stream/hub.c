@@ -81,6 +81,7 @@ static struct stream_shard *shard_create(struct stream_hub *hub, unsigned index)
     stream_list_init(&ss->loans_controls);
     stream_list_init(&ss->loans_catchups);
     stream_list_init(&ss->loans_probes);
+    ss->reads = oms_calloc(OMS_TENANTS_MAX + 1, sizeof(ss->reads[0]));
     ss->as->streams = ss;
     rt_shard_on_turn_end(ss->shard, turn_end, ss);
     ss->tick.fire = tick;
@@ -125,6 +126,7 @@ static void shard_destroy(struct stream_shard *ss)
     }
     stream_reports_fini(ss);
     oms_free(ss->by_hash);
+    oms_free(ss->reads);
     oms_arena_fini(&ss->scratch);
     oms_buf_fini(&ss->value);
     oms_buf_fini(&ss->text);

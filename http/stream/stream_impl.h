@@ -331,8 +331,10 @@ struct stream_catchup {
     uint64_t durable;               /* the partition's last commit when it was asked for */
     int64_t now_ms;
     unsigned limit;
-    bool in_flight, again; /* again: the pool was full; the tick asks once more */
-    bool ask_kept;         /* look whether `from` is still kept */
+    struct stream_link queue; /* of its tenant's, while it waits for its turn */
+    bool in_flight, waiting;
+    bool again;    /* the pool was full; the tick asks once more */
+    bool ask_kept; /* look whether `from` is still kept */
     /* ---- the page ---- */
     enum oms_status status;
     bool more, expired;
@@ -347,6 +349,12 @@ struct stream_catchup *stream_catchup_create(struct stream_topic *topic, struct 
 void stream_catchup_ask(struct stream_catchup *catchup);
 /* Lets go of it: at once, or when its read is home. */
 void stream_catchup_drop(struct stream_catchup *catchup);
+
+/* Of one tenant on one shard. */
+struct stream_reads {
+    unsigned under_way;
+    struct stream_link waiting; /* stream_catchup.queue; zero until the first one waits */
+};
 
 /* ---- hub.c ---- */
 
@@ -384,6 +392,7 @@ struct stream_shard {
     struct stream_link loans_controls, loans_catchups, loans_probes; /* what may be elsewhere now */
     struct stream_session **heap;                                    /* by when their tokens expire */
     size_t heap_count, heap_cap;
+    struct stream_reads *reads; /* by tenant number */
     size_t ring_bytes;
     bool draining;
     struct rt_timer tick;

@@ -79,7 +79,7 @@
 #define OMS_STREAM_RINGS_BYTES_MAX (256u << 20) /* of all topics of a shard; over it each keeps little */
 #define OMS_STREAM_LATE_UNITS_MAX  (1u << 20) /* of a partition, that wait for a shard which lags */
 #define OMS_STREAM_PAGE_EVENTS     256 /* read from the log at once for one reader */
-#define OMS_STREAM_READS_TENANT_MAX 4 /* of them under way for one tenant on one shard; the others wait */
+#define OMS_STREAM_READS_TENANT_MAX 2 /* of them under way for one tenant on one shard; the others wait */
 #define OMS_STREAM_HEARTBEAT_MS     15000 /* of silence; also between a WebSocket's pings */
 #define OMS_STREAM_SEND_BYTES_MAX   (256u << 10) /* handed to a connection at a time */
 #define OMS_WEBSOCKET_INIT_MS       10000 /* until connection_init */

@@ -605,6 +605,40 @@ static void an_end_overtakes_the_question_whether_it_may_be_read(void **state)
     end();
 }
 
+/* Who begins at the beginning waits for others of the tenant, so that its queries find the pool free. */
+static void readers_of_the_log_wait_in_turn(void **state)
+{
+    char id[64], document[256];
+    bool crowded = false;
+    (void)state;
+    begin(12);
+    place("A", id);
+    for (unsigned i = 0; i < 80; i++)
+        note(id, "n", true);
+    for (unsigned i = 0; i < OMS_COUNT_OF(taps); i++) { /* every other one is a topic of its own */
+        snprintf(document, sizeof(document),
+                 "subscription { tenantEvents(after: \"0\") { cursor a%u: event { type } } }", i & ~1u);
+        assert_null(open_as(&taps[i], i % 3, document, NULL, NULL, claims_of("sam", &staff)));
+    }
+    int64_t until = rt_now_ms(lab.host) + 3000;
+    while (rt_now_ms(lab.host) < until && rt_host_sim_step(lab.host))
+        for (unsigned i = 0; i < 3; i++) {
+            const struct stream_reads *reads = &lab.api->shards[i]->streams->reads[1];
+            assert_true(reads->under_way <= OMS_STREAM_READS_TENANT_MAX);
+            crowded = crowded || (reads->waiting.next && !stream_list_is_empty(&reads->waiting));
+            if (crowded && taps[0].open && i == 0)
+                close_tap(&taps[0]); /* maybe while it waits */
+        }
+    assert_true(crowded);
+    size_t events = events_of(&taps[1]);
+    assert_true(events > 80);
+    for (unsigned i = 1; i < OMS_COUNT_OF(taps); i++) {
+        assert_int_equal(events_of(&taps[i]), events);
+        close_tap(&taps[i]);
+    }
+    end();
+}
+
 /* ---- the auditor: what each reader saw against what the event log says ---- */
 
 #define FAST_FIELDS                                                                                          \
@@ -1053,6 +1087,7 @@ int main(void)
         cmocka_unit_test(cursors_are_checked),
         cmocka_unit_test(a_tenant_has_so_many_streams),
         cmocka_unit_test(an_end_overtakes_the_question_whether_it_may_be_read),
+        cmocka_unit_test(readers_of_the_log_wait_in_turn),
         cmocka_unit_test(every_reader_sees_the_log),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
