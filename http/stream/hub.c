@@ -118,6 +118,7 @@ static void shard_destroy(struct stream_shard *ss)
     free_controls(ss);
     free_catchups(ss);
     stream_sessions_fini(ss);
+    stream_subjects_fini(ss);
     stream_sources_fini(ss);
     while (!stream_list_is_empty(&ss->topics)) {
         struct stream_topic *topic = OMS_CONTAINER_OF(ss->topics.next, struct stream_topic, all);
@@ -143,6 +144,7 @@ enum oms_status stream_hub_create(struct api *api, struct oms_error *error)
     hub->store = actors_store(api->config.system);
     hub->ring_payloads_max = OMS_STREAM_RING_PAYLOADS_MAX;
     hub->late_max = OMS_STREAM_LATE_UNITS_MAX;
+    hub->held_bytes_max = OMS_STREAM_HELD_BYTES_MAX;
     hub->replay_ms = (int64_t)api->config.stream_replay_hours * 3600 * 1000;
     hub->observer = (struct order_observer){
         .context = hub, .begin = begin, .event = event, .committed = committed, .tenant = tenant};

@@ -423,7 +423,7 @@ struct opening {
     struct principal principal;
     struct access access;
     struct ids_cursor from;
-    bool from_now;
+    bool from_now, counted;
     struct gql_errors *errors;
 };
 
@@ -489,6 +489,16 @@ static bool check_arguments(struct opening *opening)
     return refuse(opening, "BAD_USER_INPUT", text.len ? text.data : "The filter is too large");
 }
 
+static bool check_size(struct opening *opening)
+{
+    char text[120];
+    if (opening->request->variables.len <= OMS_STREAM_VARIABLES_BYTES_MAX)
+        return true;
+    snprintf(text, sizeof(text), "The variables of a subscription have at most %u bytes",
+             OMS_STREAM_VARIABLES_BYTES_MAX);
+    return refuse(opening, "LIMIT_EXCEEDED", text);
+}
+
 static bool find_cursor(struct opening *opening)
 {
     struct oms_str after = text_arg(opening, "after"), last = opening->request->last_event_id;
@@ -525,6 +535,11 @@ static bool count_in(struct opening *opening)
         atomic_fetch_sub_explicit(count, 1, memory_order_relaxed);
         return refuse(opening, "LIMIT_EXCEEDED", "The tenant has as many streams as it may");
     }
+    opening->counted = !access_unscoped(&opening->access, PERMISSION_GET_ORDER);
+    if (opening->counted && !stream_subject_take(ss, opening->tenant->number, opening->request->claims)) {
+        atomic_fetch_sub_explicit(count, 1, memory_order_relaxed);
+        return refuse(opening, "LIMIT_EXCEEDED", "You have as many streams as you may: close some of them");
+    }
     ss->stats.readers++;
     ss->stats.opened++;
     return true;
@@ -534,6 +549,8 @@ static void count_out(struct stream_session *session)
 {
     atomic_fetch_sub_explicit(&session->ss->hub->tenant_streams[session->tenant], 1, memory_order_relaxed);
     session->ss->stats.readers--;
+    if (session->counted)
+        stream_subject_give(session->ss, session->tenant, session->claims);
 }
 
 static struct stream_session *session_create(const struct opening *opening, struct stream_reader *reader)
@@ -547,6 +564,7 @@ static struct stream_session *session_create(const struct opening *opening, stru
     session->tenant = opening->tenant->number;
     session->cursor = opening->from;
     session->armed = true;
+    session->counted = opening->counted;
     heap_add(opening->ss, session);
     reader->session = session;
     return session;
@@ -565,7 +583,7 @@ enum oms_status stream_open(struct api_shard *as, struct stream_reader *reader,
         return OMS_INVALID;
     }
     if (!find_tenant(&opening) || !find_access(&opening) || !check_arguments(&opening) ||
-        !find_cursor(&opening) || !count_in(&opening))
+        !check_size(&opening) || !find_cursor(&opening) || !count_in(&opening))
         return OMS_INVALID;
     struct stream_session *session = session_create(&opening, reader);
     struct stream_spec *spec =
@@ -573,7 +591,7 @@ enum oms_status stream_open(struct api_shard *as, struct stream_reader *reader,
     struct stream_topic *topic = spec ? stream_topic_get(opening.ss, spec) : NULL;
     if (!topic) {
         if (spec)
-            (void)refuse(&opening, "INTERNAL", "The subscription cannot be made ready");
+            (void)refuse(&opening, "LIMIT_EXCEEDED", "The subscription is too large");
         stream_close(reader);
         return OMS_LIMIT;
     }

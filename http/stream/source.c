@@ -13,7 +13,7 @@
 #include "runtime/base/alloc.h"
 #include "runtime/base/assert.h"
 
-#define WATCH_BYTES_MAX  (256u << 20)
+#define WATCH_BYTES_MAX  (2 * OMS_RESPONSE_BYTES_MAX) /* of one unit */
 #define WATCH_BYTES_KEPT (64u << 10)
 #define ORDER_BUCKETS    64 /* at first; a power of two */
 
@@ -314,6 +314,7 @@ static void watch_recycle(struct stream_sources *sources, struct stream_watch *w
     for (size_t i = 0; i < watch->made_count; i++)
         source_release(watch->made[i].source);
     watch->made_count = 0;
+    sources->held_bytes -= watch->bytes.len;
     if (watch->bytes.cap > WATCH_BYTES_KEPT) {
         oms_buf_fini(&watch->bytes);
         oms_buf_init(&watch->bytes, WATCH_BYTES_MAX);
@@ -397,6 +398,8 @@ static void execute(struct moment *moment, struct stream_source *source, const s
                               .now_ms = moment->now_ms,
                               .arena = &ss->scratch};
     struct oms_buf *bytes = &moment->watch->bytes;
+    if (ss->sources.held_bytes > ss->hub->held_bytes_max)
+        return; /* read it from the log */
     oms_arena_reset(&ss->scratch);
     stream_execute(&source->binding, &item, &scene, &ss->scratch, &ss->value, bytes);
     ss->stats.executed++;
@@ -405,6 +408,7 @@ static void execute(struct moment *moment, struct stream_source *source, const s
         bytes->len = made->start;
     }
     made->len = bytes->len - made->start;
+    ss->sources.held_bytes += made->len;
 }
 
 /* What an earlier event of this unit was executed for does not match the order after all. */

@@ -14,8 +14,8 @@
 #include "runtime/base/json.h"
 #include "runtime/base/wire.h"
 
-#define SPEC_ARENA_MAX    (2u << 20)
-#define BINDING_ARENA_MAX (8u << 20)
+#define SPEC_ARENA_MAX    (1u << 20) /* a document, the variables, and both in the key */
+#define BINDING_ARENA_MAX (2u << 20)
 
 static const struct oms_hash_key hash_key = {UINT64_C(0x73747265616d7370), UINT64_C(0x65636b6579)};
 
@@ -58,6 +58,7 @@ static void put_access(struct oms_buf *out, const struct access *access, uint64_
         grants[count++].permissions &= mask;
     }
     qsort(grants, count, sizeof(*grants), compare_grants);
+    put_u64(out, count);
     for (size_t i = 0; i < count; i++) {
         put_u64(out, grants[i].kind);
         put_u64(out, grants[i].permissions);
@@ -72,6 +73,7 @@ static void put_principal(struct oms_buf *out, const struct principal *principal
     put_text(out, principal->subject);
     put_text(out, principal->vendor_id);
     put_text(out, principal->customer_id);
+    put_u64(out, principal->role_count);
     for (size_t i = 0; i < principal->role_count; i++)
         put_text(out, principal->roles[i]);
 }
@@ -158,7 +160,9 @@ static struct stream_spec *make(struct oms_str document, struct oms_str operatio
     const struct api_subscription_op *op = root->host;
     struct stream_spec *spec = oms_calloc(1, sizeof(*spec));
     struct oms_value *values;
+    struct oms_arena parsed;
     oms_arena_init(&spec->arena, 1024, SPEC_ARENA_MAX);
+    oms_arena_init(&parsed, 1024, SPEC_ARENA_MAX);
     spec->field = op->field;
     spec->tenant = tenant->number;
     spec->version = tenant->version;
@@ -168,12 +172,14 @@ static struct stream_spec *make(struct oms_str document, struct oms_str operatio
             ids_order_parse(oms_value_get_set(root->args, "orderId")->text, spec->order_id);
         OMS_ASSERT(status == OMS_OK); /* whoever makes a spec has looked */
     }
-    if (copy_text(&spec->arena, document, &spec->document) &&
-        copy_text(&spec->arena, operation, &spec->operation) &&
-        copy_text(&spec->arena, variables, &spec->variables) &&
-        parse_variables(spec->variables, &spec->arena, &values) &&
-        access_copy(access, &spec->arena, &spec->access) &&
-        principal_copy(principal, &spec->arena, &spec->principal) && put_key(spec, request, values))
+    bool made = copy_text(&spec->arena, document, &spec->document) &&
+                copy_text(&spec->arena, operation, &spec->operation) &&
+                copy_text(&spec->arena, variables, &spec->variables) &&
+                parse_variables(spec->variables, &parsed, &values) &&
+                access_copy(access, &spec->arena, &spec->access) &&
+                principal_copy(principal, &spec->arena, &spec->principal) && put_key(spec, request, values);
+    oms_arena_fini(&parsed);
+    if (made)
         return spec;
     stream_spec_destroy(spec);
     return NULL;

@@ -199,6 +199,7 @@ struct stream_sources {
     unsigned order_counts[OMS_PARTITIONS];   /* of them, by partition */
     uint64_t listeners[OMS_PARTITIONS];      /* shards that hear of the partition's commits, as bits */
     unsigned *listen_counts[OMS_PARTITIONS]; /* their topics, by shard */
+    size_t held_bytes;                       /* of watches whose units are not durable */
     struct stream_watch *watches;            /* all, so that none leaks */
     struct stream_watch *free_watches;
 };
@@ -297,6 +298,7 @@ struct stream_session {
     uint32_t tenant;
     uint8_t state, end; /* enum stream_session_state, enum stream_end */
     bool armed;         /* stream_pop has found nothing: wake it */
+    bool counted;       /* among the streams of its subject */
 };
 
 /* What the last words say beside the code. */
@@ -319,6 +321,13 @@ void stream_sessions_tenant(struct stream_shard *ss, const struct tenant_version
 void stream_sessions_tick(struct stream_shard *ss, int64_t now_ms);
 void stream_sessions_wake(struct stream_shard *ss);
 void stream_sessions_fini(struct stream_shard *ss);
+
+/* ---- subjects.c: how many streams a person has ---- */
+
+/* Counts one more; false when they have as many as they may. */
+bool stream_subject_take(struct stream_shard *ss, uint32_t tenant, const struct http_claims *claims);
+void stream_subject_give(struct stream_shard *ss, uint32_t tenant, const struct http_claims *claims);
+void stream_subjects_fini(struct stream_shard *ss);
 
 /* ---- catchup.c: reading the log ---- */
 
@@ -367,6 +376,7 @@ struct stream_hub {
     unsigned shard_count;
     size_t ring_payloads_max;         /* a power of two */
     uint64_t late_max;                /* units of a partition that wait for one before them */
+    size_t held_bytes_max;            /* over it events are read from the log */
     int64_t replay_ms;                /* how far back a stream may begin; 0: to the beginning */
     _Atomic uint32_t *tenant_streams; /* of all shards, by tenant number: the one thing that they share */
 };
@@ -392,7 +402,8 @@ struct stream_shard {
     struct stream_link loans_controls, loans_catchups, loans_probes; /* what may be elsewhere now */
     struct stream_session **heap;                                    /* by when their tokens expire */
     size_t heap_count, heap_cap;
-    struct stream_reads *reads; /* by tenant number */
+    struct stream_reads *reads;       /* by tenant number */
+    struct stream_subject **subjects; /* NULL: none yet */
     size_t ring_bytes;
     bool draining;
     struct rt_timer tick;

@@ -53,6 +53,11 @@
 
 /* ---- backend sync ---- */
 #define OMS_BATCH_ORDERS_MAX           200 /* of one createOrders */
+#define OMS_EXPORTS_MAX                64  /* that run at a time; each holds a snapshot of the store */
+#define OMS_EXPORTS_TENANT_MAX         4   /* of them, of one tenant */
+#define OMS_EXPORT_MS_MAX              (3600 * 1000) /* as long as one may hold its snapshot; it can be gone on with */
+#define OMS_EXPORT_PAGE_ORDERS         100 /* read at once, */
+#define OMS_EXPORT_PAGE_BYTES          (256u << 10) /* or fewer, when they are large */
 
 /* ---- keys that issuers publish (JWKS) ---- */
 #define OMS_JWKS_KEYS_MAX          32           /* of one document */
@@ -74,6 +79,9 @@
 
 /* ---- live streams ---- */
 #define OMS_STREAMS_MAX            65536 /* readers of live streams per shard */
+#define OMS_STREAMS_SUBJECT_MAX    100   /* of them, of one person who reads some orders only */
+#define OMS_STREAM_VARIABLES_BYTES_MAX (32u << 10) /* of one subscription; every shard keeps them parsed */
+#define OMS_STREAM_HELD_BYTES_MAX  (64u << 20) /* rendered on a shard for units that are not durable yet */
 #define OMS_STREAM_RING_PAYLOADS_MAX 4096 /* the latest of one topic: who falls behind them is cut off; a power of two */
 #define OMS_STREAM_RING_BYTES_MAX  (4u << 20)
 #define OMS_STREAM_RINGS_BYTES_MAX (256u << 20) /* of all topics of a shard; over it each keeps little */

@@ -639,6 +639,49 @@ static void readers_of_the_log_wait_in_turn(void **state)
     end();
 }
 
+/* Who reads some orders only has topics of their own, which cost something with every event. */
+static void a_customer_has_so_many_streams(void **state)
+{
+    static struct tap many[OMS_STREAMS_SUBJECT_MAX];
+    (void)state;
+    begin(13);
+    for (unsigned i = 0; i < OMS_COUNT_OF(many); i++)
+        assert_null(open_as(&many[i], 0, TENANT_EVENTS, NULL, NULL, claims_of("c1", &customer)));
+    assert_string_equal(open_as(&taps[0], 0, TENANT_EVENTS, NULL, NULL, claims_of("c1", &customer)),
+                        "LIMIT_EXCEEDED");
+    assert_null(open_as(&taps[0], 0, TENANT_EVENTS, NULL, NULL, claims_of("c2", &customer)));
+    assert_null(open_as(&taps[1], 0, TENANT_EVENTS, NULL, NULL, claims_of("c1", &staff)));
+    close_tap(&many[7]);
+    assert_null(open_as(&taps[2], 0, TENANT_EVENTS, NULL, NULL, claims_of("c1", &customer)));
+    run();
+    for (unsigned i = 0; i < OMS_COUNT_OF(many); i++)
+        close_tap(&many[i]);
+    for (unsigned i = 0; i < 3; i++)
+        close_tap(&taps[i]);
+    end();
+}
+
+static void variables_are_kept_small(void **state)
+{
+    static char variables[OMS_STREAM_VARIABLES_BYTES_MAX + 64];
+    static const char *const document =
+        "subscription($f: EventFilter) { tenantEvents(filter: $f) { cursor } }";
+    (void)state;
+    begin(14);
+    size_t len = (size_t)snprintf(variables, sizeof(variables), "{\"f\":{\"customerIds\":[\"c\"");
+    while (len < OMS_STREAM_VARIABLES_BYTES_MAX - 16)
+        len += (size_t)snprintf(variables + len, sizeof(variables) - len, ",\"c\"");
+    snprintf(variables + len, sizeof(variables) - len, "]}}");
+    assert_null(open_as(&taps[0], 0, document, variables, NULL, claims_of("sam", &staff)));
+    snprintf(variables + len, sizeof(variables) - len, ",\"cccccccccccccccc\"]}}");
+    assert_string_equal(open_as(&taps[1], 0, document, variables, NULL, claims_of("sam", &staff)),
+                        "LIMIT_EXCEEDED");
+    run();
+    assert_string_equal(words_of(&taps[0]), "");
+    close_tap(&taps[0]);
+    end();
+}
+
 /* ---- the auditor: what each reader saw against what the event log says ---- */
 
 #define FAST_FIELDS                                                                                          \
@@ -1052,6 +1095,7 @@ static void one_seed(uint64_t seed)
     struct stream_hub *hub = lab.api->streams; /* small, so that their ends are met */
     hub->late_max = seed % 3 ? OMS_STREAM_LATE_UNITS_MAX : 2;
     hub->ring_payloads_max = seed % 2 ? OMS_STREAM_RING_PAYLOADS_MAX : 8;
+    hub->held_bytes_max = seed % 5 ? OMS_STREAM_HELD_BYTES_MAX : 2000;
     for (unsigned phase = 0; phase < 5; phase++) {
         for (unsigned round = 0; round < 50; round++)
             one_round(&prng, phase * 50 + round, seed % 4 == 0);
@@ -1088,6 +1132,8 @@ int main(void)
         cmocka_unit_test(a_tenant_has_so_many_streams),
         cmocka_unit_test(an_end_overtakes_the_question_whether_it_may_be_read),
         cmocka_unit_test(readers_of_the_log_wait_in_turn),
+        cmocka_unit_test(a_customer_has_so_many_streams),
+        cmocka_unit_test(variables_are_kept_small),
         cmocka_unit_test(every_reader_sees_the_log),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
