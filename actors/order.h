@@ -33,6 +33,7 @@ struct order_context {
     /* The version that the order has pinned; for createOrder the tenant's current one. NULL: no steps,
      * defaults. */
     const struct workflow *workflow;
+    const struct workflow *target; /* migrateWorkflow: the version to go to; NULL: there is none of its number */
 };
 
 /* ---- life ---- */

@@ -391,6 +391,8 @@ static void run_command(struct actors_shard *as, struct order_instance *oa, stru
     struct order *order = oa->residence == ORDER_THAWED ? oa->order : order_create();
     struct order_context context;
     context_init(&context, as, tenant, order, call->principal, access);
+    if (call->command->type == ORDER_COMMAND_MIGRATE_WORKFLOW)
+        context.target = tenant_workflow(tenant, call->command->migrate.version);
     struct order_decision decision;
     order_decide(order, call->command, &context, &as->scratch, &decision);
 

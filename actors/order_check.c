@@ -72,6 +72,7 @@ static const struct order_rule rules[ORDER_COMMAND_COUNT] = {
     [ORDER_COMMAND_EXPIRE_HOLD] = {ANY, false, true, NULL, order_decide_expire_hold},
     [ORDER_COMMAND_STEP_DUE] = {ANY, false, true, NULL, order_decide_step_due},
     [ORDER_COMMAND_TRACK_SHIPMENT] = {ANY, false, true, NULL, order_decide_track},
+    [ORDER_COMMAND_MIGRATE_WORKFLOW] = {LIVE, false, true, NULL, order_decide_migrate},
 };
 
 const struct order_rule *order_rule_of(enum order_command_type type)
@@ -113,6 +114,9 @@ static bool check_system(struct order_work *work)
     enum principal_kind kind = work->context->principal->kind;
 
     work->on = full_access;
+    if (work->type == ORDER_COMMAND_MIGRATE_WORKFLOW && !work->internal &&
+        access_unscoped(work->context->access, PERMISSION_MANAGE_WORKFLOW))
+        return true;
     if (work->internal || kind == PRINCIPAL_WEBHOOK || kind == PRINCIPAL_IMPORT)
         return true;
     return refusal_add(work->refusals, REFUSAL_FORBIDDEN, REFUSAL_NO_FIELD,

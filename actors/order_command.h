@@ -51,7 +51,9 @@
     /* the system's own: no mutation, only TIMER, WEBHOOK and SYSTEM principals */                           \
     X(EXPIRE_HOLD, 33, "expireHold", "expire_hold", NULL)                                                    \
     X(STEP_DUE, 34, "stepDue", "step_due", NULL)                                                             \
-    X(TRACK_SHIPMENT, 35, "trackShipment", "track_shipment", NULL)
+    X(TRACK_SHIPMENT, 35, "trackShipment", "track_shipment", NULL)                                           \
+    /* of migrateOrders, for callers who may manage_workflow */                                              \
+    X(MIGRATE_WORKFLOW, 36, "migrateWorkflow", "migrate_workflow", NULL)
 
 enum order_command_type {
     ORDER_COMMAND_NONE = 0,
@@ -277,6 +279,12 @@ struct order_hold_input {
     order_command_set blocks; /* 0: none named; the parser refuses unknown words, decide those not nameable */
 };
 
+/* migrateWorkflow; the version is the context's target. */
+struct order_migrate_input {
+    uint32_t version;
+    bool without_step; /* also when the step that the order is at is gone */
+};
+
 struct order_command {
     enum order_command_type type;
 
@@ -301,6 +309,7 @@ struct order_command {
         struct order_step_input step;
         struct order_hold_input hold;
         struct order_note_input note;
+        struct order_migrate_input migrate;
         /* placeOrder, confirmOrder, markAsCompleted have no input of their own */
     };
 };

@@ -147,6 +147,8 @@ static void finish(struct order_work *work)
     if (out->kind != ORDER_DECISION_EVENTS || ORDER_REFUSED(work) || out->event_count == 0)
         return;
     order_steps_finish_own(work);
+    order_steps_events_are_in(work);
+    order_steps_pass(work);
     advance(work);
     order_steps_start_current(work);
 }
@@ -283,6 +285,7 @@ void order_decide(const struct order *order, const struct order_command *command
         decide_other(&work);
     finish(&work);
     conclude(&work);
+    order_steps_end(&work);
 }
 
 void order_decision_meta(const struct order *order, const struct order_command *command,
@@ -323,6 +326,7 @@ size_t order_available_actions(const struct order *order, const struct order_con
             refusal_add(&action->reasons, REFUSAL_LIMIT_EXCEEDED, REFUSAL_NO_FIELD,
                         "Not enough memory to tell");
         action->allowed = action->reasons.count == 0;
+        order_steps_end(&work);
     }
     return count;
 }

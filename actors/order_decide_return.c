@@ -54,19 +54,57 @@ static int64_t units_in_window(const struct order_work *work, const struct order
     return units;
 }
 
+/* ---- SKUs that never come back ---- */
+
+/* What the workflow's patterns say of the line's SKU; asked once per line and decision. */
+static enum pattern_answer excluded(struct order_work *work, const struct order_line *line)
+{
+    const struct workflow_conditions *conditions = conditions_of(work);
+    size_t at = (size_t)(line - work->order->lines);
+    enum pattern_answer answer = PATTERN_NO;
+
+    if (!conditions->non_returnable_count)
+        return PATTERN_NO;
+    if (!work->sku_answers)
+        work->sku_answers = order_work_alloc(work, work->order->line_count, 1);
+    if (!work->sku_answers)
+        return PATTERN_LIMIT;
+    if (work->sku_answers[at])
+        return (enum pattern_answer)(work->sku_answers[at] - 1);
+    work->runner.arena = work->arena;
+    for (size_t i = 0; i < conditions->non_returnable_count && answer == PATTERN_NO; i++)
+        answer = pattern_match(&work->runner, conditions->non_returnable[i], line->sku);
+    work->sku_answers[at] = (signed char)(answer + 1);
+    return answer;
+}
+
 /*
  * What can be asked back now. Earlier returns are counted against expired shipments first: they took what
  * came first.
  */
-static int64_t returnable_now(const struct order_work *work, const struct order_line *line)
+static int64_t returnable_now(struct order_work *work, const struct order_line *line)
 {
     int64_t left = order_line_returnable(line), open = units_in_window(work, line);
 
-    return left < open ? left : open;
+    if (left < open)
+        open = left;
+    return open > 0 && excluded(work, line) != PATTERN_NO ? 0 : open;
+}
+
+static bool refuse_excluded(struct order_work *work, struct oms_str field, const struct order_line *line)
+{
+    if (excluded(work, line) == PATTERN_LIMIT)
+        return refusal_add(work->refusals, REFUSAL_LIMIT_EXCEEDED, field,
+                           "Whether SKU %.*s may be returned cannot be told: a pattern of the workflow needs "
+                           "too many steps on it",
+                           OMS_STR_ARG(line->sku));
+    return refusal_add(work->refusals, REFUSAL_NOT_RETURNABLE, field, "SKU %.*s (line %u) is not returnable",
+                       OMS_STR_ARG(line->sku), (unsigned)line->id);
 }
 
 bool order_ready_request_return(struct order_work *work)
 {
+    const struct order_line *barred = NULL;
     bool any = false;
 
     for (size_t i = 0; i < work->order->line_count; i++) {
@@ -74,10 +112,13 @@ bool order_ready_request_return(struct order_work *work)
 
         if (!order_line_reachable(work, line) || order_line_returnable(line) <= 0)
             continue;
-        any = true;
         if (returnable_now(work, line) > 0)
             return true;
+        any = any || units_in_window(work, line) <= 0;
+        barred = barred || units_in_window(work, line) <= 0 ? barred : line;
     }
+    if (barred)
+        return refuse_excluded(work, REFUSAL_NO_FIELD, barred);
     if (any)
         return refusal_add(work->refusals, REFUSAL_RETURN_WINDOW_EXPIRED, REFUSAL_NO_FIELD,
                            "Returns are accepted for %d days, which have passed",
@@ -110,6 +151,9 @@ static void refuse_quantity(struct order_work *work, const char *prefix, const s
     if (line->shipped == 0)
         refusal_add(work->refusals, REFUSAL_NOT_RETURNABLE, path, "Line %u has not been shipped",
                     (unsigned)line->id);
+    else if (order_line_returnable(line) > 0 && units_in_window(work, line) > 0 &&
+             excluded(work, line) != PATTERN_NO)
+        (void)refuse_excluded(work, order_path(work, prefix, "productSku"), line);
     else if (asked <= order_line_returnable(line) && asked > returnable_now(work, line))
         refusal_add(work->refusals, REFUSAL_RETURN_WINDOW_EXPIRED, path,
                     "Returns are accepted for %d days: %lld of line %u can still be returned",
@@ -155,8 +199,15 @@ static struct order_return_item *read_items(struct order_work *work, size_t *cou
     struct order_return_item *items;
 
     *count = 0;
-    if (in->item_count == 0)
-        return all_returnable(work, count);
+    if (in->item_count == 0) {
+        items = all_returnable(work, count);
+        for (size_t i = 0; items && !*count && i < work->order->line_count; i++)
+            if (order_line_reachable(work, &work->order->lines[i]) &&
+                order_line_returnable(&work->order->lines[i]) > 0 &&
+                excluded(work, &work->order->lines[i]) != PATTERN_NO)
+                (void)refuse_excluded(work, REFUSAL_NO_FIELD, &work->order->lines[i]);
+        return items;
+    }
     if (in->item_count > OMS_ORDER_LINES_MAX) {
         refusal_add(work->refusals, REFUSAL_LIMIT_EXCEEDED, REFUSAL_FIELD("items"),
                     "A return has at most %d items", OMS_ORDER_LINES_MAX);
@@ -185,8 +236,7 @@ static bool check_whole(struct order_work *work, const struct order_return_item 
             if (items[k].line == line->id)
                 asked = items[k].quantity;
         if (asked < wanted)
-            return refusal_add(work->refusals, REFUSAL_PARTIAL_RETURN_NOT_ALLOWED,
-                               REFUSAL_FIELD("items"),
+            return refusal_add(work->refusals, REFUSAL_PARTIAL_RETURN_NOT_ALLOWED, REFUSAL_FIELD("items"),
                                "All delivered quantities come back at once: line %u has %lld, %lld asked",
                                (unsigned)line->id, (long long)wanted, (long long)asked);
     }

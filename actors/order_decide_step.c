@@ -271,8 +271,9 @@ void order_decide_step_due(struct order_work *work)
         work->out->kind = ORDER_DECISION_NOTHING;
         return;
     }
-    order_emit(work, ORDER_EVENT_STEP_OVERDUE)->step_overdue.activity = (uint32_t)index;
     step = order_step_of(work, &work->activities[index]);
+    order_emit(work, ORDER_EVENT_STEP_OVERDUE)->step_overdue =
+        (struct order_step_overdue){(uint32_t)index, step ? (uint32_t)step->on_due + 1 : 0};
     switch (step ? step->on_due : WORKFLOW_DUE_NOTIFY) {
     case WORKFLOW_DUE_SKIP:
         order_steps_finish(work, index, ORDER_OUTCOME_SKIPPED, OMS_STR("not done in time"), OMS_STR_NONE);
@@ -281,8 +282,12 @@ void order_decide_step_due(struct order_work *work)
         if (order_may_cancel(work))
             order_emit_cancelled(work, OMS_STR("a step was not done in time"));
         break;
-    case WORKFLOW_DUE_NOTIFY:
     case WORKFLOW_DUE_ESCALATE:
+        if (step->escalate_to.len)
+            order_emit(work, ORDER_EVENT_REVIEWER_ASSIGNED)->reviewer = (struct order_reviewer_assigned){
+                (uint32_t)index, step->escalate_to, OMS_STR("not done in time")};
+        break;
+    case WORKFLOW_DUE_NOTIFY:
         break; /* the event itself tells; who is told is for its receivers */
     }
 }

@@ -48,7 +48,8 @@
     X(STEP_OVERDUE, 33)                                                                                      \
     X(HOLD_PLACED, 34)                                                                                       \
     X(HOLD_RELEASED, 35)                                                                                     \
-    X(NOTE_ADDED, 36)
+    X(NOTE_ADDED, 36)                                                                                        \
+    X(WORKFLOW_MIGRATED, 37)
 
 enum order_event_type {
     ORDER_EVENT_NONE = 0,
@@ -211,6 +212,14 @@ struct order_steps_reset {
 
 struct order_step_overdue {
     uint32_t activity;
+    uint32_t on_due; /* enum workflow_on_due + 1: what was done about it; 0: not told (older records) */
+};
+
+/* The order follows another version; these are all its steps from now on, as they stand. */
+struct order_workflow_migrated {
+    uint32_t from, to;
+    const struct order_activity *activities;
+    size_t activity_count;
 };
 
 /* Deadlines of steps pause with the first active hold and go on, by the time of the event, after the last. */
@@ -243,6 +252,7 @@ struct order_event {
         struct order_hold hold; /* HOLD_PLACED */
         struct order_hold_released hold_released;
         struct order_note note;
+        struct order_workflow_migrated workflow_migrated;
     };
 };
 

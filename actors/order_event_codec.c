@@ -144,6 +144,7 @@ static PACK_TABLE(pack_steps_reset, struct order_steps_reset, steps_reset_rows);
 
 static const struct order_pack_field step_overdue_rows[] = {
     PACK_U32_AT(1, struct order_step_overdue, activity),
+    PACK_U32_AT(2, struct order_step_overdue, on_due),
 };
 static PACK_TABLE(pack_step_overdue, struct order_step_overdue, step_overdue_rows);
 
@@ -153,6 +154,13 @@ static const struct order_pack_field hold_released_rows[] = {
     PACK_TEXT_AT(3, struct order_hold_released, reason),
 };
 static PACK_TABLE(pack_hold_released, struct order_hold_released, hold_released_rows);
+
+static const struct order_pack_field migrated_rows[] = {
+    PACK_U32_AT(1, struct order_workflow_migrated, from),
+    PACK_U32_AT(2, struct order_workflow_migrated, to),
+    PACK_RECORDS_AT(3, struct order_workflow_migrated, activities, activity_count, order_pack_activity),
+};
+static PACK_TABLE(pack_migrated, struct order_workflow_migrated, migrated_rows);
 
 /* Payloads lie in one union, so a table is all that a type needs. */
 static const struct order_pack_table *const payloads[ORDER_EVENT_COUNT] = {
@@ -192,6 +200,7 @@ static const struct order_pack_table *const payloads[ORDER_EVENT_COUNT] = {
     [ORDER_EVENT_HOLD_PLACED] = &order_pack_hold,
     [ORDER_EVENT_HOLD_RELEASED] = &pack_hold_released,
     [ORDER_EVENT_NOTE_ADDED] = &order_pack_note,
+    [ORDER_EVENT_WORKFLOW_MIGRATED] = &pack_migrated,
 };
 
 void order_event_encode(const struct order_event *event, struct oms_buf *out)

@@ -82,6 +82,13 @@ static const char *outcome_word(unsigned value)
     return order_outcome_name((enum order_outcome)value);
 }
 
+static const char *on_due_word(unsigned value)
+{
+    static const char *const words[] = {NULL, "notify", "escalate", "skip", "cancel"};
+
+    return value < OMS_COUNT_OF(words) ? words[value] : NULL;
+}
+
 static const struct json_field customer_rows[] = {
     PRIVATE("customerId", JSON_TEXT, struct order_customer, customer_id),
     SHARED("name", JSON_TEXT, struct order_customer, name),
@@ -338,8 +345,23 @@ TABLE(steps_reset_table, struct order_steps_reset, steps_reset_rows);
 
 static const struct json_field step_overdue_rows[] = {
     SHARED("stepName", JSON_STEP, struct order_step_overdue, activity),
+    WORD("onDue", struct order_step_overdue, on_due, on_due_word),
 };
 TABLE(step_overdue_table, struct order_step_overdue, step_overdue_rows);
+
+static const struct json_field migrated_step_rows[] = {
+    SHARED("stepName", JSON_TEXT, struct order_activity, step_name),
+    WORD("outcome", struct order_activity, outcome, outcome_word),
+    SHARED("dueAt", JSON_TIME, struct order_activity, due_at),
+};
+TABLE(migrated_step_table, struct order_activity, migrated_step_rows);
+
+static const struct json_field migrated_rows[] = {
+    SHARED("fromVersion", JSON_COUNT, struct order_workflow_migrated, from),
+    SHARED("toVersion", JSON_COUNT, struct order_workflow_migrated, to),
+    LIST("activities", SHOWN, struct order_workflow_migrated, activities, activity_count, migrated_step_table),
+};
+TABLE(migrated_table, struct order_workflow_migrated, migrated_rows);
 
 static const struct json_field hold_rows[] = {
     PART("holdId", struct order_hold, id, ORDER_PART_HOLD),
@@ -400,4 +422,5 @@ const struct order_event_row order_event_rows[ORDER_EVENT_COUNT] = {
     [ORDER_EVENT_HOLD_PLACED] = {&hold_table, STAFF},
     [ORDER_EVENT_HOLD_RELEASED] = {&hold_released_table, STAFF},
     [ORDER_EVENT_NOTE_ADDED] = {&note_table, SEEN_WHEN_VISIBLE},
+    [ORDER_EVENT_WORKFLOW_MIGRATED] = {&migrated_table, STAFF},
 };

@@ -171,5 +171,7 @@ void order_apply_hold_released(struct order *order, const struct order_event *ev
                                const struct order_event_meta *meta);
 void order_apply_note(struct order *order, const struct order_event *event,
                       const struct order_event_meta *meta);
+void order_apply_workflow_migrated(struct order *order, const struct order_event *event,
+                                   const struct order_event_meta *meta);
 
 #endif

@@ -11,6 +11,7 @@
 #include <stddef.h>
 
 #include "actors/order.h"
+#include "actors/pattern.h"
 
 struct workflow_step;
 
@@ -37,6 +38,13 @@ struct order_work {
     bool hold_placed;
     enum order_outcome *outcomes; /* per activity */
     bool *started;                /* per activity */
+    signed char *applies;         /* per activity: what `when` said in this phase; 0: not asked */
+    bool events_are_in;           /* the command's own events are decided: `when` sees them */
+    struct pattern_runner runner; /* of SKU patterns */
+    signed char *sku_answers;     /* per line: enum pattern_answer + 1, 0: not asked */
+    struct order *preview;        /* the order after the first preview_events events; NULL: not needed yet */
+    size_t preview_events;
+    struct order_context own_context; /* migration: `context` points here, with the new workflow */
     const struct order_activity *activities;
     size_t activity_count;
 
@@ -74,6 +82,12 @@ bool order_return_reachable(const struct order_work *work, const struct order_re
 
 /* ---- order_steps.c ---- */
 void order_steps_begin(struct order_work *work);
+/* After a decision, or after asking what may be done. */
+void order_steps_end(struct order_work *work);
+/* From here on `when` is asked of the order as the command leaves it. */
+void order_steps_events_are_in(struct order_work *work);
+/* Steps that would become current but whose `when` does not hold are NOT_APPLICABLE from now on. */
+void order_steps_pass(struct order_work *work);
 /* Gates of the command: order of its own step, required steps of the stage. Adds refusals. */
 bool order_check_steps(struct order_work *work);
 /* Whether the required steps of the stage that is being left are done (own: the command whose step does not
@@ -215,6 +229,7 @@ void order_decide_review(struct order_work *work);
 void order_decide_complete_activity(struct order_work *work);
 void order_decide_skip_activity(struct order_work *work);
 void order_decide_step_due(struct order_work *work);
+void order_decide_migrate(struct order_work *work);
 void order_decide_place_hold(struct order_work *work);
 void order_decide_release_hold(struct order_work *work);
 void order_decide_expire_hold(struct order_work *work);

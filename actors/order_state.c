@@ -136,6 +136,7 @@ static const struct {
     [ORDER_EVENT_HOLD_PLACED] = {order_apply_hold_placed, false},
     [ORDER_EVENT_HOLD_RELEASED] = {order_apply_hold_released, false},
     [ORDER_EVENT_NOTE_ADDED] = {order_apply_note, false},
+    [ORDER_EVENT_WORKFLOW_MIGRATED] = {order_apply_workflow_migrated, true},
 };
 
 void order_apply(struct order *order, const struct order_event *event, const struct order_event_meta *meta)

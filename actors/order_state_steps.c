@@ -176,3 +176,29 @@ void order_apply_note(struct order *order, const struct order_event *event,
     note->author = order_keep_actor(order, &added->author);
     note->created_at = meta->time;
 }
+
+/* ---- another workflow ---- */
+
+/* The new steps come as they stand; their text is kept anew, since it may be the old steps' own. */
+void order_apply_workflow_migrated(struct order *order, const struct order_event *event,
+                                   const struct order_event_meta *meta)
+{
+    const struct order_workflow_migrated *migrated = &event->workflow_migrated;
+
+    (void)meta;
+    order->garbage += order->activity_count * sizeof(*order->activities);
+    order->workflow_version = migrated->to;
+    order->activities = order_keep_array(order, migrated->activities, migrated->activity_count,
+                                         sizeof(*migrated->activities));
+    order->activity_count = migrated->activity_count;
+    for (size_t i = 0; i < order->activity_count; i++) {
+        struct order_activity *activity = &order->activities[i];
+
+        activity->step_name = order_keep(order, activity->step_name);
+        activity->activity_status = order_keep(order, activity->activity_status);
+        activity->reviewer = order_keep(order, activity->reviewer);
+        activity->comments = order_keep(order, activity->comments);
+        activity->user_input = order_keep(order, activity->user_input);
+        activity->actor = order_keep_actor(order, &activity->actor);
+    }
+}

@@ -8,7 +8,12 @@
  * command that leaves the stage also never blocks a later step of the stage, since the two would wait for
  * each other. Payments, holds, notes and cancelOrder need no step and finish theirs whatever waits before it.
  * SKIPPED satisfies a required step only by its own deadline (onDue: skip); REJECTED never does.
+ *
+ * `when` is asked once, when its step would become current: of the order as it is for steps that a command
+ * passes by, of the order as the command leaves it for the step that comes after. A step that does not apply
+ * is in nobody's way.
  */
+#include "actors/order_codec.h"
 #include "actors/order_internal.h"
 #include "actors/workflow.h"
 #include "runtime/base/assert.h"
@@ -20,7 +25,7 @@
      ORDER_COMMAND_BIT(ORDER_COMMAND_CANCEL_ORDER) | ORDER_COMMAND_BIT(ORDER_COMMAND_PLACE_HOLD) |           \
      ORDER_COMMAND_BIT(ORDER_COMMAND_RELEASE_HOLD) | ORDER_COMMAND_BIT(ORDER_COMMAND_ADD_NOTE) |             \
      ORDER_COMMAND_BIT(ORDER_COMMAND_EXPIRE_HOLD) | ORDER_COMMAND_BIT(ORDER_COMMAND_STEP_DUE) |              \
-     ORDER_COMMAND_BIT(ORDER_COMMAND_TRACK_SHIPMENT))
+     ORDER_COMMAND_BIT(ORDER_COMMAND_TRACK_SHIPMENT) | ORDER_COMMAND_BIT(ORDER_COMMAND_MIGRATE_WORKFLOW))
 /* These choose their step by name, or have rules of their own. */
 #define COMMANDS_ON_STEPS                                                                                    \
     (ORDER_COMMAND_BIT(ORDER_COMMAND_ESCALATE_REVIEWER) | ORDER_COMMAND_BIT(ORDER_COMMAND_REVIEW_ORDER) |    \
@@ -56,37 +61,75 @@ static bool waiting(const struct order_work *work, size_t index)
     return work->outcomes[index] == ORDER_OUTCOME_WAITING;
 }
 
-/* What a stage must not be left with. */
-static bool unsatisfied(const struct order_work *work, size_t index)
+/* ---- when ---- */
+
+/* The order with the events that are decided so far: a copy, made only for workflows that ask. */
+static const struct order *preview(struct order_work *work)
 {
-    return !work->activities[index].optional &&
-           (waiting(work, index) || work->outcomes[index] == ORDER_OUTCOME_REJECTED);
+    const struct order_decision *out = work->out;
+    size_t count = work->events_are_in && out ? out->event_count : 0;
+    struct order_event_meta meta;
+    struct oms_buf bytes;
+
+    if (count == 0)
+        return work->order;
+    if (work->preview && work->preview_events == count)
+        return work->preview;
+    order_destroy(work->preview);
+    work->preview = order_create();
+    work->preview_events = count;
+    if (work->order->version) {
+        oms_buf_init(&bytes, ORDER_ARENA_MAX);
+        order_freeze(work->order, &bytes);
+        OMS_ASSERT(!bytes.overflow && order_thaw(oms_buf_str(&bytes), work->preview) == OMS_OK);
+        oms_buf_fini(&bytes);
+    }
+    order_decision_meta(work->order, work->command, work->context, 0, &meta);
+    for (size_t i = 0; i < count; i++) {
+        order_apply(work->preview, &out->events[i], &meta);
+        meta.sequence++;
+    }
+    return work->preview;
+}
+
+void order_steps_end(struct order_work *work)
+{
+    order_destroy(work->preview);
+    work->preview = NULL;
+}
+
+void order_steps_events_are_in(struct order_work *work)
+{
+    work->events_are_in = true;
+    if (work->activity_count)
+        memset(work->applies, 0, work->activity_count * sizeof(*work->applies));
+}
+
+/* Whether the step is one that this order takes; asked of steps that wait and have not started. */
+static bool applies(struct order_work *work, size_t index)
+{
+    const struct workflow_step *step;
+
+    if (work->started[index])
+        return true;
+    if (!work->applies[index]) {
+        step = order_step_of(work, &work->activities[index]);
+        work->applies[index] =
+            !step || !step->when_count || workflow_when_holds(step, preview(work), work->arena) ? 1 : -1;
+    }
+    return work->applies[index] > 0;
+}
+
+/* What a stage must not be left with. */
+static bool unsatisfied(struct order_work *work, size_t index)
+{
+    return !work->activities[index].optional && (work->outcomes[index] == ORDER_OUTCOME_REJECTED ||
+                                                 (waiting(work, index) && applies(work, index)));
 }
 
 static bool in_stage(const struct order_work *work, size_t index, enum order_stage stage)
 {
     return work->activities[index].stage == stage;
-}
-
-/* The command by which the order leaves this stage forwards. */
-static enum order_command_type leaving_command(enum order_stage stage)
-{
-    switch (stage) {
-    case ORDER_STAGE_DRAFT:
-        return ORDER_COMMAND_PLACE_ORDER;
-    case ORDER_STAGE_PENDING:
-        return ORDER_COMMAND_CONFIRM_ORDER;
-    case ORDER_STAGE_CONFIRMED:
-        return ORDER_COMMAND_MARK_AS_SHIPPED;
-    case ORDER_STAGE_SHIPPED:
-        return ORDER_COMMAND_MARK_AS_COMPLETED;
-    case ORDER_STAGE_NONE:
-    case ORDER_STAGE_COMPLETED:
-    case ORDER_STAGE_CANCELLED:
-    case ORDER_STAGE_COUNT:
-        break;
-    }
-    return ORDER_COMMAND_NONE;
 }
 
 void order_steps_begin(struct order_work *work)
@@ -99,6 +142,7 @@ void order_steps_begin(struct order_work *work)
         return;
     work->outcomes = order_work_alloc(work, work->activity_count, sizeof(*work->outcomes));
     work->started = order_work_alloc(work, work->activity_count, sizeof(*work->started));
+    work->applies = order_work_alloc(work, work->activity_count, sizeof(*work->applies));
     if (work->memory_failed) {
         work->activity_count = 0;
         return;
@@ -119,22 +163,32 @@ size_t order_steps_current(const struct order_work *work)
 
 /* ---- gates ---- */
 
-static size_t own_step(const struct order_work *work, enum order_command_type type, enum order_stage stage)
+static size_t own_step(struct order_work *work, enum order_command_type type, enum order_stage stage)
 {
     for (size_t i = 0; i < work->activity_count; i++)
-        if (in_stage(work, i, stage) && waiting(work, i) && command_of(work, i) == type)
+        if (in_stage(work, i, stage) && waiting(work, i) && command_of(work, i) == type && applies(work, i))
             return i;
     return NO_STEP;
 }
 
+/* Steps that wait for the goods to leave the stage: a step behind one of them would otherwise wait for it,
+ * and it for the step. */
+static bool leaves(const struct order_work *work, size_t index, enum order_stage stage)
+{
+    enum order_command_type command = command_of(work, index);
+
+    return command && (command == workflow_leaving_command(stage) ||
+                       (stage == ORDER_STAGE_CONFIRMED && command == ORDER_COMMAND_DISPATCH_SHIPMENT));
+}
+
 /* The first required step before `index` in its stage that is not done and may not be passed; NO_STEP: none.
  */
-static size_t blocking_before(const struct order_work *work, size_t index)
+static size_t blocking_before(struct order_work *work, size_t index)
 {
     enum order_stage stage = work->activities[index].stage;
 
     for (size_t i = 0; i < index; i++)
-        if (in_stage(work, i, stage) && unsatisfied(work, i) && command_of(work, i) != leaving_command(stage))
+        if (in_stage(work, i, stage) && !leaves(work, i, stage) && unsatisfied(work, i))
             return i;
     return NO_STEP;
 }
@@ -237,13 +291,17 @@ static void finish_bare(struct order_work *work, size_t index, enum order_outcom
     order_steps_finish(work, index, outcome, OMS_STR_NONE, OMS_STR_NONE);
 }
 
-/* Performing a step skips the waiting optional ones before it. */
+/* Performing a step passes those before it: what does not apply, and the optional ones that wait. */
 static void skip_before(struct order_work *work, size_t index)
 {
-    for (size_t i = 0; i < index; i++)
-        if (in_stage(work, i, work->activities[index].stage) && waiting(work, i) &&
-            work->activities[i].optional)
+    for (size_t i = 0; i < index; i++) {
+        if (!in_stage(work, i, work->activities[index].stage) || !waiting(work, i))
+            continue;
+        if (!applies(work, i))
+            finish_bare(work, i, ORDER_OUTCOME_NOT_APPLICABLE);
+        else if (work->activities[i].optional)
             finish_bare(work, i, ORDER_OUTCOME_SKIPPED);
+    }
 }
 
 static void finish_of_command(struct order_work *work, enum order_command_type command,
@@ -279,7 +337,7 @@ void order_steps_finish_fact(struct order_work *work, enum order_command_type co
 
 void order_steps_leave(struct order_work *work, enum order_stage from, enum order_stage to)
 {
-    enum order_command_type leaving = leaving_command(from);
+    enum order_command_type leaving = workflow_leaving_command(from);
 
     if (to == ORDER_STAGE_CANCELLED) {
         for (size_t i = 0; i < work->activity_count; i++)
@@ -295,12 +353,21 @@ void order_steps_leave(struct order_work *work, enum order_stage from, enum orde
     finish_of_command(work, leaving, from, true);
     for (size_t i = 0; i < work->activity_count; i++)
         if (in_stage(work, i, from) && waiting(work, i))
-            finish_bare(work, i, ORDER_OUTCOME_SKIPPED);
+            finish_bare(work, i, applies(work, i) ? ORDER_OUTCOME_SKIPPED : ORDER_OUTCOME_NOT_APPLICABLE);
     finish_of_command(work, leaving, to, false);
+}
+
+void order_steps_pass(struct order_work *work)
+{
+    size_t current;
+
+    while ((current = order_steps_current(work)) != NO_STEP && !applies(work, current))
+        finish_bare(work, current, ORDER_OUTCOME_NOT_APPLICABLE);
 }
 
 void order_steps_start_current(struct order_work *work)
 {
+    order_steps_pass(work);
     size_t current = order_steps_current(work);
     size_t holds = work->order->hold_count + (work->hold_placed ? 1 : 0) - (work->hold_released ? 1 : 0);
     const struct workflow_step *step;
@@ -341,6 +408,9 @@ size_t order_steps_perform(struct order_work *work, struct oms_str name, struct 
         refusal_add(work->refusals, REFUSAL_UNEXPECTED_STEP, field,
                     "Step %.*s belongs to stage %s, the order is %s", OMS_STR_ARG(name),
                     order_stage_name(work->activities[index].stage), order_stage_name(work->stage));
+    else if (!applies(work, index))
+        refusal_add(work->refusals, REFUSAL_UNEXPECTED_STEP, field, "Step %.*s does not apply to this order",
+                    OMS_STR_ARG(name));
     else if (check_step_role(work, order_step_of(work, &work->activities[index])) &&
              order_steps_in_order(work, index, field)) {
         skip_before(work, index);
@@ -389,6 +459,7 @@ void order_steps_instantiate(struct order_work *work, enum order_stage stage, st
     activities = order_work_alloc(work, workflow->step_count, sizeof(*activities));
     work->outcomes = order_work_alloc(work, workflow->step_count, sizeof(*work->outcomes));
     work->started = order_work_alloc(work, workflow->step_count, sizeof(*work->started));
+    work->applies = order_work_alloc(work, workflow->step_count, sizeof(*work->applies));
     if (work->memory_failed)
         return;
     for (size_t i = 0; i < workflow->step_count; i++) {

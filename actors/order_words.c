@@ -76,6 +76,7 @@ static const struct word words[] = {
     W(10, "confirm_shipment"),
     W(12, "deliver_shipment"),
     W(83, "AwaitingShipment"),
+    W(36, "migrate_workflow"),
     W(8, "cancel_line_items"),
     W(11, "dispatch_shipment"),
     W(18, "mark_as_completed"),
@@ -93,7 +94,7 @@ static const struct word words[] = {
 /* Of each length, the index of the first word that is at least so long. */
 static const uint8_t first_of_length[WORD_LENGTH_MAX + 2] = {
     0,  0,  0,  0,  1,  3,  3,  9,  12, 16, 18, 21, 24, 30, 38, 46, 52,
-    56, 61, 63, 63, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 65,
+    57, 62, 64, 64, 65, 65, 65, 65, 65, 65, 65, 65, 65, 65, 65, 66,
 };
 
 unsigned order_word_number(struct oms_str text)
@@ -108,10 +109,10 @@ unsigned order_word_number(struct oms_str text)
 
 /* By number, the word's index + 1; 0: no such number. */
 static const uint8_t index_of_number[WORD_NUMBER_MAX + 1] = {
-    0,  25, 31, 53, 47, 62, 22, 32, 57, 26, 54, 58, 55, 48, 33, 49, 65, 39, 59, 27, 40, 41, 34, 42,
-    35, 43, 60, 28, 61, 36, 19, 29, 13, 23, 14, 44, 0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,
+    0,  25, 31, 53, 47, 63, 22, 32, 58, 26, 54, 59, 55, 48, 33, 49, 66, 39, 60, 27, 40, 41, 34, 42,
+    35, 43, 61, 28, 62, 36, 19, 29, 13, 23, 14, 44, 57, 0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,
     0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  1,  20, 10, 4,  15, 11, 17, 5,
-    2,  3,  37, 6,  7,  8,  12, 9,  38, 45, 50, 56, 63, 64, 51, 18, 21, 30, 24, 16, 46, 52,
+    2,  3,  37, 6,  7,  8,  12, 9,  38, 45, 50, 56, 64, 65, 51, 18, 21, 30, 24, 16, 46, 52,
 };
 
 struct oms_str order_word_text(uint64_t number)

@@ -362,8 +362,8 @@ struct tenant_version *tenant_create_default(struct oms_str name)
 static bool copy_workflow(struct tenant_version *tenant, const struct workflow *from, uint32_t version,
                           struct workflow *out)
 {
-    return workflow_build_json(oms_str_copy(&tenant->arena, from->source), version, &tenant->arena, out,
-                               NULL) == OMS_OK;
+    return workflow_build_stored(oms_str_copy(&tenant->arena, from->source), version, &tenant->arena, out) ==
+           OMS_OK;
 }
 
 enum oms_status tenant_version_follow(struct tenant_version *wanted, const struct tenant_version *before)
@@ -529,8 +529,8 @@ static enum oms_status read_workflow(struct tenant_version *tenant, struct oms_s
     }
     if (wire.corrupt || !oms_str_present(source) || version == 0 || version > UINT32_MAX)
         return OMS_CORRUPT;
-    return workflow_build_json(source, (uint32_t)version, &tenant->arena, out, NULL) == OMS_OK ? OMS_OK
-                                                                                               : OMS_CORRUPT;
+    return workflow_build_stored(source, (uint32_t)version, &tenant->arena, out) == OMS_OK ? OMS_OK
+                                                                                           : OMS_CORRUPT;
 }
 
 /* What a tenant's record has of repeated fields, and rows under construction. */

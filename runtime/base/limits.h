@@ -164,6 +164,17 @@
 #define OMS_PRINCIPAL_ROLES_MAX    32
 #define OMS_WORKFLOW_STEPS_MAX     64
 #define OMS_WORKFLOW_DUE_MAX_MS    (366ll * 24 * 3600 * 1000)
+#define OMS_WORKFLOW_BYTES_MAX     (256u << 10) /* of one version, as JSON */
+#define OMS_WORKFLOW_WHEN_MAX      16    /* conditions of one step */
+#define OMS_WORKFLOW_VALUES_MAX    100   /* of one condition's list */
+#define OMS_WORKFLOW_PATTERNS_MAX  32    /* of one list of SKU patterns */
+#define OMS_PATTERN_BYTES_MAX      256
+#define OMS_PATTERN_STEPS_MAX      10000 /* of one match */
+#define OMS_PATTERN_HEAP_KIB       256   /* of one match */
+#define OMS_TENANT_KEYS_KEPT       64    /* idempotency keys of a tenant's changes kept whatever their age */
+#define OMS_TENANT_KEYS_MAX        1024  /* kept within their 24 hours */
+#define OMS_MIGRATE_PAGE_MAX       200   /* orders that one migrateOrders takes along */
+#define OMS_MIGRATE_TOLD_MAX       100   /* stranded orders that one answer names */
 #define OMS_REFUSALS_MAX           64    /* of one command; more are dropped, since the first ones say enough */
 
 /* ---- webhooks in ---- */

@@ -57,7 +57,7 @@ static const struct library_rule {
     {"jwt", NULL},
     {"csv.h", NULL},
     {"curl/", NULL},
-    {"pcre", NULL},
+    {"pcre", "actors/pattern.c"},
     {"zlib.h", NULL},
 };
 

@@ -22,7 +22,8 @@
 
 static const char *const workflows[] = {
     NULL,
-    "{\"steps\":[],\"defaults\":{\"days_to_return\":3,\"restocking_fee_percent\":\"12.5\"}}",
+    "{\"steps\":[],\"defaults\":{\"non_returnable_sku_patterns\":[\"^C$\"],\"days_to_return\":3,\"restocking_"
+    "fee_percent\":\"12.5\"}}",
     "{\"steps\":[{\"stage\":\"PENDING\",\"stepName\":\"fraud_check\",\"activityStatus\":\"Checking\","
     "\"sequence\":1,"
     "\"optional\":true},{\"stage\":\"PENDING\",\"stepName\":\"review_order\",\"activityStatus\":"
@@ -30,7 +31,9 @@ static const char *const workflows[] = {
     "\"sequence\":2,\"onReject\":\"retry:fraud_check\",\"dueIn\":\"PT2H\",\"onDue\":\"notify\"},"
     "{\"stage\":\"CONFIRMED\",\"stepName\":\"pack\",\"activityStatus\":\"Packing\",\"sequence\":1,\"dueIn\":"
     "\"PT5H\","
-    "\"onDue\":\"skip\"},{\"stage\":\"CONFIRMED\",\"stepName\":\"mark_as_shipped\",\"activityStatus\":"
+    "\"onDue\":\"skip\",\"when\":[{\"field\":\"lineCount\",\"op\":\"gte\",\"value\":2},{\"field\":"
+    "\"paymentStatus\",\"op\":\"ne\",\"value\":\"PARTIALLY_PAID\"}]},{\"stage\":\"CONFIRMED\",\"stepName\":"
+    "\"mark_as_shipped\",\"activityStatus\":"
     "\"Shipping\","
     "\"sequence\":2},{\"stage\":\"SHIPPED\",\"stepName\":\"survey\",\"activityStatus\":\"Asking\","
     "\"sequence\":1,"
@@ -148,6 +151,8 @@ static struct order_command random_command(struct order_lab *lab, struct scratch
     struct order_command command = lab_command(
         (enum order_command_type)(ORDER_COMMAND_ADD_LINE_ITEM + below(prng, ORDER_COMMAND_COUNT - 2)));
 
+    if (order->return_count && below(prng, 6) == 0) /* returns are rare, and go a long way */
+        command.type = below(prng, 2) ? ORDER_COMMAND_RECEIVE_RETURN : ORDER_COMMAND_PROCESS_REFUND;
     random_refs(scratch, prng, order);
     switch (command.type) {
     case ORDER_COMMAND_ADD_LINE_ITEM:
@@ -204,6 +209,11 @@ static struct order_command random_command(struct order_lab *lab, struct scratch
         command.refund.reason = OMS_STR("why");
         if (below(prng, 2) && !command.refund.refund_id)
             command.refund.amount.text = number(scratch, prng, 2500);
+        if (command.refund.return_id && !command.refund.refund_id &&
+            below(prng, 2)) { /* all of a return at once */
+            command.refund.amount.text = OMS_STR_NONE;
+            command.refund.status = ORDER_REFUND_SUCCEEDED;
+        }
         break;
     case ORDER_COMMAND_ESCALATE_REVIEWER:
     case ORDER_COMMAND_REVIEW_ORDER:
@@ -226,6 +236,9 @@ static struct order_command random_command(struct order_lab *lab, struct scratch
         break;
     case ORDER_COMMAND_ADD_NOTE:
         command.note.text = OMS_STR("note");
+        break;
+    case ORDER_COMMAND_MIGRATE_WORKFLOW:
+        command.migrate.without_step = below(prng, 2);
         break;
     case ORDER_COMMAND_STEP_DUE:
         command.step.activity = (uint32_t)below(prng, 6);
@@ -301,11 +314,18 @@ static void one_history(uint64_t seed)
     struct oms_prng prng;
     struct scratch scratch = {.used = 0};
     struct order_command command;
+    struct workflow other;
 
     oms_prng_seed(&prng, seed);
     lab_init(&lab);
     if (workflows[seed % 3])
         lab_workflow(&lab, workflows[seed % 3]);
+    if (workflows[(seed + 1) % 3]) {
+        assert_int_equal(
+            workflow_build_json(oms_str_of(workflows[(seed + 1) % 3]), 8, &lab.forever, &other, NULL),
+            OMS_OK);
+        lab.context.target = &other;
+    }
     do {
         command = random_create(&lab, &scratch, &prng);
     } while (lab_run(&lab, &command) != REFUSAL_NONE);
@@ -321,6 +341,12 @@ static void one_history(uint64_t seed)
                 accepted[command.type]++;
         } else if (lab_run(&lab, &command) == REFUSAL_NONE) {
             accepted[command.type]++;
+            if (command.type == ORDER_COMMAND_MIGRATE_WORKFLOW &&
+                lab.decision.kind == ORDER_DECISION_EVENTS) {
+                const struct workflow *from = lab.context.workflow;
+                lab.context.workflow = lab.context.target;
+                lab.context.target = from;
+            }
         }
         if (lab.decision.kind == ORDER_DECISION_EVENTS)
             for (size_t k = 0; k < lab.decision.event_count; k++)
