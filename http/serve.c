@@ -22,6 +22,7 @@
 #include "http/auth/dev_issuer.h"
 #include "http/cors.h"
 #include "http/demo.h"
+#include "http/export/export.h"
 #include "http/metrics.h"
 #include "http/ops.h"
 #include "http/router.h"
@@ -60,6 +61,7 @@ struct serve {
     struct http_auth *auth;  /* one per shard */
     struct http_jwks *jwks;  /* NULL: no issuer publishes its keys */
     struct http_cors **cors; /* one per shard */
+    struct http_exports *exports;
     struct oms_arena arena;
     atomic_bool ready;
     atomic_bool failed; /* a write failed: stop, and say so by the exit status */
@@ -72,6 +74,14 @@ static bool authenticate(struct http_exchange *exchange, void *context, const st
 {
     struct serve *serve = context;
     const struct http_auth_resume resume = {api_handle_graphql_as, serve->api};
+    *out = http_authenticate_or_wait(&serve->auth[rt_shard_index(exchange->shard)], exchange, &resume);
+    return *out != NULL;
+}
+
+static bool authenticate_export(struct http_exchange *exchange, void *context, const struct http_claims **out)
+{
+    struct serve *serve = context;
+    const struct http_auth_resume resume = {http_export_as, serve->exports};
     *out = http_authenticate_or_wait(&serve->auth[rt_shard_index(exchange->shard)], exchange, &resume);
     return *out != NULL;
 }
@@ -312,6 +322,10 @@ static enum oms_status make_server(struct serve *serve, struct oms_error *error)
     serve->ops = (struct http_ops){.metrics = serve->metrics, .ready = is_ready, .context = serve};
     http_router_add(serve->router, &graphql);
     http_ops_add_routes(serve->router, &serve->ops);
+    const struct http_exports_config exports = {
+        .api = serve->api, .authenticate = authenticate_export, .authenticate_context = serve};
+    serve->exports = http_exports_create(&exports);
+    http_exports_add_routes(serve->router, serve->exports);
     add_graphiql(serve);
     for (unsigned i = 0; i < serve->host->shard_count; i++)
         http_router_set_cors(serve->router, i, serve->cors[i]);
@@ -407,10 +421,13 @@ static void fini(struct serve *serve)
         serve->host->ops->stop(serve->host); /* also one that never started gives its workers back */
     if (serve->server)
         http_server_destroy(serve->server);
+    if (serve->exports)
+        http_exports_stop(serve->exports);
     if (serve->store)
         store_close(serve->store);
     if (serve->host)
         serve->host->ops->destroy(serve->host);
+    http_exports_destroy(serve->exports);
     if (serve->api) {
         stream_hub_destroy(serve->api); /* after the connections, which close their readers */
         api_destroy(serve->api);
