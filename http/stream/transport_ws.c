@@ -30,10 +30,12 @@ void ws_close(struct ws_connection *connection, unsigned code, const char *reaso
 
 void ws_send(struct ws_connection *connection, const struct http_chunk *chunks, size_t count)
 {
+    /* Before, since one answer may be larger than that by itself. */
+    if (!connection->closed && connection->ws &&
+        http_websocket_unsent(connection->ws) > OMS_WEBSOCKET_UNSENT_MAX)
+        ws_close(connection, 1008, "the client does not read");
     if (!connection->closed && connection->ws) {
         http_websocket_send(connection->ws, chunks, count);
-        if (http_websocket_unsent(connection->ws) > OMS_WEBSOCKET_UNSENT_MAX)
-            ws_close(connection, 1008, "the client does not read");
         return;
     }
     for (size_t i = 0; i < count; i++)

@@ -15,6 +15,7 @@ struct ws_connection {
     struct stream_ws_service *service;
     struct http_websocket *ws;      /* NULL: gone, the last operation under way frees the connection */
     struct ws_operation *first;     /* newest first */
+    struct ws_operation *turn;      /* whose turn it is when there is room; NULL: the first one's */
     unsigned count;                 /* operations that the client may still name */
     unsigned alive;                 /* … and those that it may not, but that have not come back yet */
     struct http_exchange *greeting; /* connection_init while its sender is looked at; else NULL */
@@ -37,6 +38,7 @@ struct ws_operation {
     struct oms_str id;           /* JSON text, quoted; in `prefix` */
     bool forgotten;              /* completed by the client, or the connection has gone: nothing is sent */
     bool sent;                   /* what was handed over has not been written out yet */
+    bool crowded_out;            /* it may have something to send, but others fill the connection */
     const struct http_stream_events *events; /* of a stream; NULL: a single result is awaited */
     void *context;
 };

@@ -28,6 +28,8 @@ static void leave(struct ws_operation *operation)
     *(operation->prev ? &operation->prev->next : &connection->first) = operation->next;
     if (operation->next)
         operation->next->prev = operation->prev;
+    if (connection->turn == operation)
+        connection->turn = operation->next;
     operation->forgotten = true;
     connection->count--;
 }
@@ -169,9 +171,19 @@ static bool stream_begin(struct http_exchange *exchange, unsigned status, const 
     return true;
 }
 
+static bool is_crowded(const struct ws_connection *connection)
+{
+    return connection->ws && http_websocket_unsent(connection->ws) >= OMS_WEBSOCKET_CROWDED;
+}
+
+/* Each stream is bounded by itself, but a connection may have many. */
 static bool stream_is_ready(const struct http_exchange *exchange)
 {
-    return !operation_of(exchange)->sent;
+    struct ws_operation *operation = operation_of(exchange);
+    if (operation->sent)
+        return false;
+    operation->crowded_out = is_crowded(operation->connection);
+    return !operation->crowded_out;
 }
 
 /* Payloads become `next`; what else a stream says (heartbeats) is the business of its own protocol. True when
@@ -232,12 +244,12 @@ static const struct http_exchange_ops operation_ops = {
 
 void ws_operations_ready(struct ws_connection *connection)
 {
-    struct ws_operation *next;
-    for (struct ws_operation *operation = connection->first; operation; operation = next) {
-        next = operation->next;
-        if (!operation->events || !operation->sent)
+    for (unsigned left = connection->count; left && connection->first && !is_crowded(connection); left--) {
+        struct ws_operation *operation = connection->turn ? connection->turn : connection->first;
+        connection->turn = operation->next;
+        if (!operation->events || !(operation->sent || operation->crowded_out))
             continue;
-        operation->sent = false;
+        operation->sent = operation->crowded_out = false;
         operation->events->ready(&operation->exchange, operation->context);
     }
 }

@@ -93,6 +93,7 @@
 #define OMS_WEBSOCKET_INIT_MS       10000 /* until connection_init */
 #define OMS_WEBSOCKET_OPERATIONS_MAX 100  /* of one connection */
 #define OMS_WEBSOCKET_MESSAGE_MAX   (1u << 20) /* from a client */
+#define OMS_WEBSOCKET_CROWDED     (1u << 20) /* unsent: its streams then wait until all of it is written */
 #define OMS_WEBSOCKET_UNSENT_MAX    (8u << 20) /* written for a client that does not read */
 #define OMS_WEBSOCKET_SILENT_PINGS  2 /* in a row */
 #define OMS_TICKETS_MAX             4096 /* per shard, out at a time */

@@ -187,6 +187,24 @@ test('a token that expires closes the connection', async () => {
   assert.match(end.reason, /expired/i);
 });
 
+test('many streams of one connection share it, and whoever reads slowly but reads is not cut off', async () => {
+  const { orderId } = await staff.does('createOrder', basket());
+  const ws = await ready(staff.token);
+  for (let i = 0; i < 32; i++) await staff.does('addNote', { orderId, note: 'n'.repeat(3900) }, { select: 'orderId' });
+  ws._socket.pause();
+  const query = `subscription { orderEvents(orderId: "${orderId}", after: "0") { cursor event { command ${Array.from({ length: 4 }, (_, i) => `c${i}: change`)} } } }`;
+  for (let i = 0; i < 100; i++) ws.say({ id: `s${i}`, type: 'subscribe', payload: { query } });
+  await sleep(3000);
+  ws._socket.resume();
+  const notes = () => ws.messages.filter((message) => message.payload?.data?.orderEvents.event?.command === 'addNote').length;
+  let ended;
+  ws.ended.then((end) => { ended = end; });
+  await until(() => ended || notes() >= 3200, 60000, `3200 notes; there are ${notes()}`);
+  assert.equal(ended, undefined, JSON.stringify(ended));
+  assert.equal(notes(), 3200);
+  ws.close();
+});
+
 test('clients that vanish leave nothing behind', async () => {
   for (let i = 0; i < 30; i++) {
     const ws = await ready();
