@@ -29,16 +29,27 @@
 #define BACKOFF_MS_MAX        5000
 #define RETRY_AFTER_S_MAX     60 /* a longer Retry-After is asked again by then */
 #define ANSWER_BYTES_MAX      (4u << 20)
+#define BATCH_BYTES_MAX       (OMS_BODY_BYTES_MAX / 2) /* a larger order goes alone */
 
-enum slot_state { SLOT_FREE, SLOT_SENT, SLOT_WAITING };
+enum slot_state { SLOT_FREE, SLOT_OPEN, SLOT_SENT, SLOT_WAITING }; /* open: takes more orders */
+
+/* An order without an answer. */
+struct entry {
+    void *job;
+    struct oms_str input; /* the job's */
+    bool own_key;         /* the key is ours and not the input's */
+    char key[56];
+};
 
 struct slot {
     enum slot_state state;
     CURL *easy;
     struct curl_slist *headers; /* the client's and the request's own */
     char trouble[CURL_ERROR_SIZE];
-    bool own_key; /* the key is ours and not the input's */
-    void *job;
+    struct entry *entries; /* the client's batch of them */
+    unsigned count;
+    unsigned sent; /* of them, in the request; the others come after it */
+    size_t bytes;  /* of their inputs */
     struct oms_buf request, response;
     unsigned attempts;
     int64_t first_ms; /* of the first attempt */
@@ -55,7 +66,9 @@ struct import_client {
     uint64_t submitted; /* and each order of it */
     bool answered;      /* an order got its answer: token and tenant are accepted */
     bool multiplexed;   /* HTTP/2: one connection carries many */
-    unsigned slot_count, busy;
+    unsigned slot_count, batch;
+    unsigned orders;   /* without an answer */
+    struct slot *open; /* NULL: none */
     unsigned retry_s;
     uint64_t retries;
     struct slot *slots;
@@ -64,6 +77,10 @@ struct import_client {
     char last_trouble[256];
 };
 
+static const char batch_query[] =
+    "mutation Import($orders: [CreateOrderInput!]!) { createOrders(input: { orders: $orders }) { userErrors "
+    "{ code "
+    "field message } results { created replayed order { orderId } userErrors { code field message } } } }";
 static const char query[] =
     "mutation Import($input: CreateOrderInput!) { createOrder(input: $input) { created replayed order { "
     "orderId } userErrors { code field message } } }";
@@ -162,6 +179,7 @@ static void make_easy(struct import_client *client, struct slot *slot)
         curl_easy_setopt(slot->easy, CURLOPT_NOPROXY, "*");
     oms_buf_init(&slot->request, OMS_BODY_BYTES_MAX + 4096);
     oms_buf_init(&slot->response, ANSWER_BYTES_MAX);
+    slot->entries = oms_calloc(client->batch, sizeof(slot->entries[0]));
 }
 
 enum oms_status import_client_create(const struct import_client_config *config,
@@ -180,6 +198,9 @@ enum oms_status import_client_create(const struct import_client_config *config,
     client->slot_count = config->in_flight ? config->in_flight : IMPORT_IN_FLIGHT_DEFAULT;
     if (client->slot_count > IMPORT_IN_FLIGHT_MAX)
         client->slot_count = IMPORT_IN_FLIGHT_MAX;
+    client->batch = config->batch ? config->batch : IMPORT_BATCH_DEFAULT;
+    if (client->batch > IMPORT_BATCH_MAX)
+        client->batch = IMPORT_BATCH_MAX;
     client->retry_s = config->retry_s ? config->retry_s : RETRY_S_DEFAULT;
     client->ca_file = config->ca_file ? oms_strdup(config->ca_file) : NULL;
     client->tenant = config->tenant ? oms_strdup(config->tenant) : NULL;
@@ -218,8 +239,9 @@ void import_client_destroy(struct import_client *client)
         struct slot *slot = &client->slots[i];
         if (slot->state == SLOT_SENT)
             curl_multi_remove_handle(client->multi, slot->easy);
-        if (slot->state != SLOT_FREE)
-            client->sink.abandoned(client->sink.context, slot->job);
+        for (unsigned k = 0; k < slot->count; k++)
+            client->sink.abandoned(client->sink.context, slot->entries[k].job);
+        oms_free(slot->entries);
         curl_easy_cleanup(slot->easy);
         curl_slist_free_all(slot->headers);
         oms_buf_fini(&slot->request);
@@ -239,12 +261,15 @@ void import_client_destroy(struct import_client *client)
 
 unsigned import_client_room(const struct import_client *client)
 {
-    return client->slot_count - client->busy;
+    unsigned room = client->open ? client->batch - client->open->count : 0;
+    for (unsigned i = 0; i < client->slot_count; i++)
+        room += client->slots[i].state == SLOT_FREE ? client->batch : 0;
+    return room;
 }
 
 unsigned import_client_in_flight(const struct import_client *client)
 {
-    return client->busy;
+    return client->orders;
 }
 
 uint64_t import_client_retries(const struct import_client *client)
@@ -278,52 +303,121 @@ static bool contains(struct oms_str text, const char *what)
     return text.len > 0 && memmem(text.data, text.len, what, strlen(what)) != NULL;
 }
 
-/*
- * A key of its own for each order of a run: when an answer was lost and the order is sent again, `replayed`
- * tells that this run made it, and not an earlier one. An input that brings a key keeps it.
- */
-static void set_headers(struct import_client *client, struct slot *slot, struct oms_str input)
+static void put_query(struct slot *slot, const char *text)
 {
-    char key[64];
+    oms_buf_reset(&slot->request);
+    oms_buf_append_lit(&slot->request, "{\"query\":");
+    oms_json_write_string(&slot->request, oms_str_of(text));
+}
+
+/* createOrder: the key is a header, so that the input goes as it is. */
+static void make_single(struct import_client *client, struct slot *slot)
+{
+    const struct entry *entry = &slot->entries[0];
 
     curl_slist_free_all(slot->headers);
     slot->headers = NULL;
     for (const struct curl_slist *header = client->headers; header; header = header->next)
         add_header(&slot->headers, header->data, "");
-    client->submitted++;
-    slot->own_key = !contains(input, "\"idempotencyKey\"");
-    if (slot->own_key) {
-        snprintf(key, sizeof(key), "import-%016" PRIx64 "-%" PRIu64, client->run, client->submitted);
-        add_header(&slot->headers, "Idempotency-Key: ", key);
-    }
-    curl_easy_setopt(slot->easy, CURLOPT_HTTPHEADER, slot->headers);
+    if (entry->own_key)
+        add_header(&slot->headers, "Idempotency-Key: ", entry->key);
+    put_query(slot, query);
+    oms_buf_append_lit(&slot->request, ",\"variables\":{\"input\":");
+    oms_buf_append_str(&slot->request, entry->input);
+    oms_buf_append_lit(&slot->request, "}}");
 }
 
-void import_client_submit(struct import_client *client, struct oms_str input, void *job)
+/* The key is the input's first member. */
+static void put_input(struct slot *slot, const struct entry *entry)
 {
-    struct slot *slot = client->slots;
+    struct oms_str input = entry->input;
 
-    OMS_ASSERT(client->busy < client->slot_count);
-    while (slot->state != SLOT_FREE)
-        slot++;
-    client->busy++;
-    slot->job = job;
+    if (entry->own_key && input.len > 2 && input.data[0] == '{') {
+        oms_buf_appendf(&slot->request, "{\"idempotencyKey\":\"%s\",", entry->key);
+        input = oms_str_make(input.data + 1, input.len - 1);
+    }
+    oms_buf_append_str(&slot->request, input);
+}
+
+static void make_batch(struct slot *slot)
+{
+    put_query(slot, batch_query);
+    oms_buf_append_lit(&slot->request, ",\"variables\":{\"orders\":[");
+    for (unsigned i = 0; i < slot->sent; i++) {
+        if (i)
+            oms_buf_append_char(&slot->request, ',');
+        put_input(slot, &slot->entries[i]);
+    }
+    oms_buf_append_lit(&slot->request, "]}}");
+}
+
+/* Sends the first `sent` of its orders. */
+static void send_first(struct import_client *client, struct slot *slot, unsigned sent)
+{
+    slot->sent = sent;
     slot->attempts = 0;
     slot->first_ms = now_ms();
-    set_headers(client, slot, input);
-    oms_buf_reset(&slot->request);
-    oms_buf_append_lit(&slot->request, "{\"query\":");
-    oms_json_write_string(&slot->request, oms_str_of(query));
-    oms_buf_append_lit(&slot->request, ",\"variables\":{\"input\":");
-    oms_buf_append_str(&slot->request, input);
-    oms_buf_append_lit(&slot->request, "}}");
+    if (client->batch == 1)
+        make_single(client, slot);
+    else
+        make_batch(slot);
+    curl_easy_setopt(slot->easy, CURLOPT_HTTPHEADER, client->batch == 1 ? slot->headers : client->headers);
     OMS_ASSERT(!slot->request.overflow);
     send_slot(client, slot);
 }
 
+/* What is collected goes. */
+static void send_open(struct import_client *client)
+{
+    struct slot *slot = client->open;
+
+    if (!slot)
+        return;
+    client->open = NULL;
+    send_first(client, slot, slot->count);
+}
+
+/*
+ * A key of its own for each order of a run: when an answer was lost and the order is sent again, `replayed`
+ * tells that this run made it, and not an earlier one. An input that brings a key keeps it.
+ */
+static void add_entry(struct import_client *client, struct slot *slot, struct oms_str input, void *job)
+{
+    struct entry *entry = &slot->entries[slot->count++];
+
+    client->submitted++;
+    client->orders++;
+    slot->bytes += input.len;
+    *entry = (struct entry){.job = job, .input = input, .own_key = !contains(input, "\"idempotencyKey\"")};
+    snprintf(entry->key, sizeof(entry->key), "import-%016" PRIx64 "-%" PRIu64, client->run,
+             client->submitted);
+}
+
+void import_client_submit(struct import_client *client, struct oms_str input, void *job)
+{
+    if (client->open && client->open->bytes + input.len > BATCH_BYTES_MAX)
+        send_open(client);
+    struct slot *slot = client->open;
+    if (!slot) {
+        slot = client->slots;
+        while (slot->state != SLOT_FREE) {
+            slot++;
+            OMS_ASSERT(slot < client->slots + client->slot_count);
+        }
+        slot->state = SLOT_OPEN;
+        slot->count = 0;
+        slot->bytes = 0;
+        client->open = slot;
+    }
+    add_entry(client, slot, input, job);
+    if (slot->count == client->batch)
+        send_open(client);
+}
+
 /* ---- answers ---- */
 
-enum verdict { VERDICT_ANSWER, VERDICT_AGAIN, VERDICT_DENIED, VERDICT_BROKEN };
+/* split: something is wrong with one order of several. */
+enum verdict { VERDICT_ANSWER, VERDICT_AGAIN, VERDICT_SPLIT, VERDICT_DENIED, VERDICT_BROKEN };
 
 static bool retryable(struct oms_str code)
 {
@@ -358,7 +452,11 @@ static struct oms_str join_path(struct import_client *client, const struct oms_v
     if (!path || path->kind != OMS_VALUE_LIST)
         return OMS_STR_NONE;
     oms_buf_init(&joined, 1024);
-    for (size_t i = 0; i < path->list.count; i++) {
+    size_t count = path->list.count; /* of a batch: ["input", "orders", "3", …] */
+    bool batch = count > 2 && oms_str_eq_c(path->list.items[1].text, "orders");
+    for (size_t i = 0; i < count; i++) {
+        if (batch && (i == 1 || i == 2))
+            continue;
         if (i)
             oms_buf_append_char(&joined, '.');
         if (path->list.items[i].kind == OMS_VALUE_STRING || path->list.items[i].kind == OMS_VALUE_NUMBER)
@@ -407,7 +505,7 @@ static enum verdict judge_error(struct import_client *client, const struct oms_v
         return VERDICT_BROKEN;
     *answer = (struct import_answer){IMPORT_REFUSED, OMS_STR_NONE, code.len ? code : OMS_STR("INVALID"),
                                      OMS_STR_NONE, message};
-    return VERDICT_ANSWER;
+    return VERDICT_SPLIT;
 }
 
 static bool is_true(const struct oms_value *object, const char *name)
@@ -416,14 +514,14 @@ static bool is_true(const struct oms_value *object, const char *name)
     return value && value->kind == OMS_VALUE_BOOL && value->boolean;
 }
 
-static enum verdict judge_payload(struct import_client *client, const struct slot *slot,
+static enum verdict judge_payload(struct import_client *client, const struct entry *entry,
                                   const struct oms_value *payload, struct import_answer *answer)
 {
     const struct oms_value *error = first_of(payload, "userErrors");
     const struct oms_value *order = oms_value_get_set(payload, "order");
 
     *answer = (struct import_answer){.outcome = IMPORT_EXISTING, .order_id = text_of(order, "orderId")};
-    if (is_true(payload, "created") || (slot->own_key && is_true(payload, "replayed")))
+    if (is_true(payload, "created") || (entry->own_key && is_true(payload, "replayed")))
         answer->outcome = IMPORT_CREATED;
     if (error) {
         answer->code = text_of(error, "code");
@@ -477,7 +575,7 @@ static enum verdict judge_foreign(struct import_client *client, const struct slo
     if (http_status == 413) { /* this order is too large for something on the way; others may not be */
         *answer = (struct import_answer){IMPORT_REFUSED, OMS_STR_NONE, OMS_STR("LIMIT_EXCEEDED"),
                                          OMS_STR_NONE, OMS_STR("status 413: the order is too large")};
-        return VERDICT_ANSWER;
+        return VERDICT_SPLIT;
     }
     /* Not followed: the token is for the server that was named. */
     if (curl_easy_getinfo(slot->easy, CURLINFO_REDIRECT_URL, &location) == CURLE_OK && location)
@@ -485,27 +583,41 @@ static enum verdict judge_foreign(struct import_client *client, const struct slo
     return VERDICT_BROKEN;
 }
 
+/*
+ * Reads the answer. On VERDICT_ANSWER *results has an object per order, or is the only order's; on
+ * VERDICT_SPLIT *answer is what an order would be told that had come alone.
+ */
 static enum verdict judge(struct import_client *client, struct slot *slot, CURLcode result,
-                          struct import_answer *answer)
+                          const struct oms_value **results, struct import_answer *answer)
 {
-    struct oms_value root;
     struct oms_json_error json_error;
     long http_status = 0;
+    struct oms_value *root;
 
     if (result != CURLE_OK)
         return judge_transfer(client, slot, result);
     curl_easy_getinfo(slot->easy, CURLINFO_RESPONSE_CODE, &http_status);
     oms_arena_reset(&client->arena);
+    root = OMS_ARENA_NEW(&client->arena, struct oms_value);
+    OMS_ASSERT(root);
     if (oms_json_parse(oms_str_make(slot->response.data ? slot->response.data : "", slot->response.len),
-                       OMS_JSON_DEPTH_MAX, &client->arena, &root, &json_error) != OMS_OK ||
-        root.kind != OMS_VALUE_OBJECT)
+                       OMS_JSON_DEPTH_MAX, &client->arena, root, &json_error) != OMS_OK ||
+        root->kind != OMS_VALUE_OBJECT)
         return judge_foreign(client, slot, http_status, answer);
-    const struct oms_value *data = oms_value_get_set(&root, "data");
+    const struct oms_value *data = oms_value_get_set(root, "data");
+    const struct oms_value *error = first_of(root, "errors");
     const struct oms_value *payload =
-        data && data->kind == OMS_VALUE_OBJECT ? oms_value_get_set(data, "createOrder") : NULL;
-    const struct oms_value *error = first_of(&root, "errors");
-    if (payload && payload->kind == OMS_VALUE_OBJECT)
-        return judge_payload(client, slot, payload, answer);
+        data && data->kind == OMS_VALUE_OBJECT
+            ? oms_value_get_set(data, client->batch == 1 ? "createOrder" : "createOrders")
+            : NULL;
+    if (payload && payload->kind == OMS_VALUE_OBJECT) {
+        *results = client->batch == 1 ? payload : oms_value_get_set(payload, "results");
+        if (client->batch == 1 ||
+            (*results && (*results)->kind == OMS_VALUE_LIST && (*results)->list.count == slot->sent))
+            return VERDICT_ANSWER;
+        note_trouble(client, "an answer that has not one result for each order", OMS_STR_NONE);
+        return VERDICT_BROKEN;
+    }
     if (error && error->kind == OMS_VALUE_OBJECT)
         return judge_error(client, error, http_status, answer);
     note_trouble(client, "an answer that is no GraphQL's", OMS_STR_NONE);
@@ -531,11 +643,92 @@ static void wait_for_retry(struct import_client *client, struct slot *slot)
     client->retries++;
 }
 
+static void deliver(struct import_client *client, struct slot *slot, unsigned index,
+                    const struct import_answer *answer)
+{
+    client->orders--;
+    client->answered = true;
+    slot->bytes -= slot->entries[index].input.len;
+    client->sink.answered(client->sink.context, slot->entries[index].job, answer);
+}
+
+/* Delivers what was answered; the orders that must be sent again stay, and those behind them. Whether some of
+ * what was sent stays. */
+static bool deliver_results(struct import_client *client, struct slot *slot, const struct oms_value *results)
+{
+    struct import_answer answer;
+    unsigned kept = 0, again;
+
+    for (unsigned i = 0; i < slot->sent; i++) {
+        const struct oms_value *result = client->batch == 1 ? results : &results->list.items[i];
+        if (judge_payload(client, &slot->entries[i], result, &answer) == VERDICT_ANSWER)
+            deliver(client, slot, i, &answer);
+        else
+            slot->entries[kept++] = slot->entries[i];
+    }
+    again = kept;
+    for (unsigned i = slot->sent; i < slot->count; i++)
+        slot->entries[kept++] = slot->entries[i];
+    slot->count = kept;
+    return again != 0;
+}
+
+static void drop_first(struct slot *slot)
+{
+    slot->count--;
+    memmove(slot->entries, slot->entries + 1, slot->count * sizeof(slot->entries[0]));
+}
+
+/* Something is wrong with one of them: half of them, and so on down to the one. */
+static void split(struct import_client *client, struct slot *slot, const struct import_answer *answer)
+{
+    if (slot->sent > 1) {
+        send_first(client, slot, slot->sent / 2);
+        return;
+    }
+    deliver(client, slot, 0, answer);
+    drop_first(slot);
+    if (slot->count)
+        send_first(client, slot, slot->count);
+    else
+        slot->state = SLOT_FREE;
+}
+
+static enum oms_status try_again(struct import_client *client, struct slot *slot, struct oms_error *error)
+{
+    if (now_ms() - slot->first_ms > (int64_t)client->retry_s * 1000)
+        return oms_error_set(error, OMS_IO, "%s: given up after %u s: %s", client->url, client->retry_s,
+                             client->last_trouble);
+    wait_for_retry(client, slot);
+    return OMS_OK;
+}
+
+/* The request was answered: what needs another try waits, the rest of a split batch goes on. */
+static enum oms_status go_on(struct import_client *client, struct slot *slot, const struct oms_value *results,
+                             struct oms_error *error)
+{
+    unsigned sent = slot->sent, before = slot->count;
+    bool again = deliver_results(client, slot, results);
+
+    if (again) {
+        slot->sent = sent - (before - slot->count); /* those that stay */
+        if (slot->sent < sent && client->batch > 1)
+            make_batch(slot);
+        return try_again(client, slot, error);
+    }
+    if (slot->count)
+        send_first(client, slot, slot->count);
+    else
+        slot->state = SLOT_FREE;
+    return OMS_OK;
+}
+
 static enum oms_status finish(struct import_client *client, struct slot *slot, CURLcode result,
                               struct oms_error *error)
 {
     struct import_answer answer;
-    enum verdict verdict = judge(client, slot, result, &answer);
+    const struct oms_value *results = NULL;
+    enum verdict verdict = judge(client, slot, result, &results, &answer);
 
     curl_multi_remove_handle(client->multi, slot->easy);
     slot->state = SLOT_WAITING; /* not in the multi any more, whatever comes */
@@ -547,19 +740,14 @@ static enum oms_status finish(struct import_client *client, struct slot *slot, C
     case VERDICT_BROKEN:
         return oms_error_set(error, OMS_IO, "%s: %s", client->url, client->last_trouble);
     case VERDICT_AGAIN:
-        if (now_ms() - slot->first_ms > (int64_t)client->retry_s * 1000)
-            return oms_error_set(error, OMS_IO, "%s: given up after %u s: %s", client->url, client->retry_s,
-                                 client->last_trouble);
-        wait_for_retry(client, slot);
+        return try_again(client, slot, error);
+    case VERDICT_SPLIT:
+        split(client, slot, &answer);
         return OMS_OK;
     case VERDICT_ANSWER:
         break;
     }
-    slot->state = SLOT_FREE;
-    client->busy--;
-    client->answered = true;
-    client->sink.answered(client->sink.context, slot->job, &answer);
-    return OMS_OK;
+    return go_on(client, slot, results, error);
 }
 
 /* Sends what has waited long enough; returns how long the next one still waits, at most `wait_ms`. */
@@ -567,7 +755,7 @@ static int send_due(struct import_client *client, int wait_ms)
 {
     int64_t now = now_ms();
 
-    for (unsigned i = 0; i < client->slot_count && client->busy; i++) {
+    for (unsigned i = 0; i < client->slot_count && client->orders; i++) {
         struct slot *slot = &client->slots[i];
         if (slot->state != SLOT_WAITING)
             continue;
@@ -584,6 +772,8 @@ enum oms_status import_client_step(struct import_client *client, int wait_ms, st
     CURLMsg *message;
     int running, left;
 
+    if (wait_ms > 0 || client->orders == (client->open ? client->open->count : 0))
+        send_open(client); /* nothing more comes soon, or nothing else is on its way */
     wait_ms = send_due(client, wait_ms);
     OMS_ASSERT(curl_multi_perform(client->multi, &running) == CURLM_OK);
     message = curl_multi_info_read(client->multi, &left);

@@ -1,6 +1,7 @@
 /*
- * The client that places orders on a running server: createOrder by libcurl, many in flight at once, over
- * HTTP/2, or over HTTP/1.1 where the libcurl is too old for it (see import_client.c).
+ * The client that places orders on a running server: createOrders by libcurl, in batches of which several are
+ * in flight at once, over HTTP/2, or over HTTP/1.1 where the libcurl is too old for it (see import_client.c).
+ * With batches of one it is createOrder.
  *
  * A request that may have been lost - no connection, a timeout, 429, 502 to 504, BUSY, OUTCOME_UNKNOWN - is
  * sent again after a growing, jittered pause, or the server's Retry-After: the external reference makes it
@@ -13,7 +14,9 @@
 
 #include "runtime/base/str.h"
 
-#define IMPORT_IN_FLIGHT_DEFAULT 64
+#define IMPORT_BATCH_DEFAULT     50
+#define IMPORT_BATCH_MAX         200 /* the server's OMS_BATCH_ORDERS_MAX */
+#define IMPORT_IN_FLIGHT_DEFAULT 4
 #define IMPORT_IN_FLIGHT_MAX     256
 
 struct import_client;
@@ -23,7 +26,8 @@ struct import_client_config {
     const char *token;   /* bearer token */
     const char *tenant;  /* X-Tenant-Id, or NULL */
     const char *ca_file; /* PEM to trust instead of the system's, or NULL */
-    unsigned in_flight;  /* at most IMPORT_IN_FLIGHT_MAX; 0: IMPORT_IN_FLIGHT_DEFAULT */
+    unsigned batch;      /* orders of a request, at most IMPORT_BATCH_MAX; 0: IMPORT_BATCH_DEFAULT */
+    unsigned in_flight;  /* requests, at most IMPORT_IN_FLIGHT_MAX; 0: IMPORT_IN_FLIGHT_DEFAULT */
     unsigned retry_s; /* an order that found no answer for so long ends the import; 0: 60. One request waits
                          for half of it, at most for a minute */
 };
@@ -61,7 +65,8 @@ unsigned import_client_in_flight(const struct import_client *client);
 uint64_t import_client_retries(const struct import_client *client);
 /* Why something waits to be sent again; "" when nothing does. Valid until the next step. */
 const char *import_client_trouble(const struct import_client *client);
-/* Sends createOrder with this input (JSON, copied). There must be room. `job` comes back with the answer. */
+/* Sends an order with this input (JSON, borrowed until its answer), perhaps with the next ones: at the latest
+ * when a step waits. There must be room. `job` comes back with the answer. */
 void import_client_submit(struct import_client *client, struct oms_str input, void *job);
 /*
  * Moves bytes and delivers answers; waits up to `wait_ms` for something to happen. OMS_DENIED: the server

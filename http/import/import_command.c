@@ -24,7 +24,7 @@ struct arguments {
     const char *tenant, *map, *url, *token, *data, *results, *ca_file, *file;
     struct import_option options[IMPORT_MAP_OPTIONS_MAX];
     size_t option_count;
-    unsigned in_flight, retry_s;
+    unsigned batch, in_flight, retry_s;
     bool dry_run, quiet, stop_on_error, conflict_on_existing;
 };
 
@@ -72,7 +72,8 @@ static const char usage[] =
     "refused\n"
     "  --on-error skip|stop      after a refused row: go on (normal), or stop\n"
     "  --results FILE            write what became of each row, as CSV\n"
-    "  --in-flight N             orders on their way at once, 1 to 256 (64)\n"
+    "  --batch N                 orders of a request, 1 to 200 (50)\n"
+    "  --in-flight N             requests on their way at once, 1 to 256 (4)\n"
     "  --retry SECONDS           how long to try again when the server does not answer (60)\n"
     "  --quiet                   no progress\n"
     "\n"
@@ -95,6 +96,7 @@ enum {
     OPT_ON_EXISTING,
     OPT_ON_ERROR,
     OPT_RESULTS,
+    OPT_BATCH,
     OPT_IN_FLIGHT,
     OPT_RETRY,
     OPT_QUIET,
@@ -115,6 +117,7 @@ static const struct option long_options[] = {
     {"on-existing", required_argument, NULL, OPT_ON_EXISTING},
     {"on-error", required_argument, NULL, OPT_ON_ERROR},
     {"results", required_argument, NULL, OPT_RESULTS},
+    {"batch", required_argument, NULL, OPT_BATCH},
     {"in-flight", required_argument, NULL, OPT_IN_FLIGHT},
     {"retry", required_argument, NULL, OPT_RETRY},
     {"quiet", no_argument, NULL, OPT_QUIET},
@@ -208,6 +211,10 @@ static int take_option(struct arguments *arguments, int option, char *value)
     case OPT_RESULTS:
         arguments->results = value;
         return -1;
+    case OPT_BATCH:
+        return read_number(value, 1, IMPORT_BATCH_MAX, &arguments->batch)
+                   ? -1
+                   : wrong("--batch %s: expected 1 to 200", value);
     case OPT_IN_FLIGHT:
         return read_number(value, 1, IMPORT_IN_FLIGHT_MAX, &arguments->in_flight)
                    ? -1
@@ -411,6 +418,7 @@ static enum oms_status connect_client(struct import *import, const struct import
                                               arguments->token ? arguments->token : getenv("LITEOMS_TOKEN"),
                                           .tenant = arguments->tenant,
                                           .ca_file = arguments->ca_file,
+                                          .batch = arguments->batch,
                                           .in_flight = arguments->in_flight,
                                           .retry_s = arguments->retry_s};
     struct import_client_sink sink = {import, on_answered, on_abandoned};

@@ -176,16 +176,22 @@ async function misbehaving(fault) {
     let body = '';
     request.on('data', (text) => { body += text; });
     request.on('end', () => {
-      const { externalRef: ref } = JSON.parse(body).variables.input;
-      const key = request.headers['idempotency-key'];
-      keys.add(key);
-      seen.set(ref, (seen.get(ref) ?? 0) + 1);
-      const answer = () => {
-        const created = !orders.has(ref), replayed = orders.get(ref) === key;
-        if (created) orders.set(ref, key);
-        return JSON.stringify({ data: { createOrder: { created, replayed, order: { orderId: `ORD-${ref}` }, userErrors: [] } } });
+      const { input, orders: batch } = JSON.parse(body).variables, inputs = batch ?? [input];
+      const keyOf = (one) => one.idempotencyKey ?? request.headers['idempotency-key'];
+      for (const one of inputs) {
+        keys.add(keyOf(one));
+        seen.set(one.externalRef, (seen.get(one.externalRef) ?? 0) + 1);
+      }
+      const answer = (code) => {
+        const results = inputs.map((one, index) => {
+          const ref = one.externalRef, created = !orders.has(ref), replayed = orders.get(ref) === keyOf(one);
+          if (created) orders.set(ref, keyOf(one));
+          if (code) return { created: false, replayed: false, order: null, userErrors: [{ code, message: 'retry', field: ['input', 'orders', `${index}`] }] };
+          return { created, replayed, order: { orderId: `ORD-${ref}` }, userErrors: [] };
+        });
+        return JSON.stringify({ data: batch ? { createOrders: { userErrors: [], results } } : { createOrder: results[0] } });
       };
-      if (!fault(ref, seen.get(ref), response, answer)) response.end(answer());
+      if (!inputs.some(({ externalRef: ref }) => fault(ref, seen.get(ref), response, answer))) response.end(answer());
     });
   });
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -199,7 +205,7 @@ function jsonl(count) {
   return name;
 }
 
-const place = (there, name, ...args) => run('import', '--tenant', 'demo', '--token', 'x', '--url', there.url, ...args, name);
+const place = (there, name, ...args) => run('import', '--tenant', 'demo', '--token', 'x', '--url', there.url, '--batch', '1', ...args, name);
 const counts = (text) => {
   const match = text.match(/: ([\d,]+) rows; ([\d,]+) orders made, ([\d,]+) already there, ([\d,]+) refused/);
   assert.ok(match, text);
@@ -224,8 +230,7 @@ const spoilt = {
     return true;
   },
   'OUTCOME_UNKNOWN, the order taken': (response, answer) => {
-    answer();
-    response.end(JSON.stringify({ data: { createOrder: { created: false, replayed: false, order: null, userErrors: [{ code: 'OUTCOME_UNKNOWN', message: 'retry', field: [] }] } } }));
+    response.end(answer('OUTCOME_UNKNOWN'));
     return true;
   },
   'an error of the server inside a GraphQL answer': (response) => {
@@ -234,6 +239,16 @@ const spoilt = {
   },
 };
 for (const [what, spoil] of Object.entries(spoilt)) {
+  test(`batches, a server: ${what}: nothing lost, nothing twice, all counted as made`, async () => {
+    const there = await misbehaving((ref, nth, response, answer) => nth <= 2 && Number(ref.slice(2)) % 13 === 0 && spoil(response, answer));
+    const answer = await place(there, jsonl(60), '--batch', '7', '--retry', '20');
+    assert.equal(answer.code, 0, answer.stdout + answer.stderr);
+    assert.deepEqual(counts(answer.stdout), { rows: 60, made: 60, existing: 0, refused: 0 });
+    assert.deepEqual([there.orders.size, there.keys.size], [60, 60], 'a key of its own for each order, the same when it is repeated');
+    const second = await place(there, jsonl(60), '--batch', '200', '--retry', '20');
+    assert.deepEqual([second.code, counts(second.stdout)], [0, { rows: 60, made: 0, existing: 60, refused: 0 }]);
+    there.close();
+  });
   test(`a server: ${what}, for every third order: nothing lost, nothing twice, all counted as made`, async () => {
     const there = await misbehaving((ref, nth, response, answer) => nth <= 2 && Number(ref.slice(2)) % 3 === 0 && spoil(response, answer));
     const answer = await place(there, jsonl(60), '--in-flight', '8', '--retry', '20');
@@ -297,6 +312,46 @@ test('an order that is too large for something on the way is refused alone', asy
   const there = await misbehaving((ref, nth, response) => ref === 'R-2' && response.writeHead(413).end('too large'));
   const answer = await place(there, jsonl(6));
   assert.deepEqual([answer.code, counts(answer.stdout)], [3, { rows: 6, made: 5, existing: 0, refused: 1 }], answer.stdout);
+  there.close();
+});
+
+test('batches: one that is refused as a whole is halved, down to the order that it is about', async () => {
+  const refuse = {
+    413: (response) => response.writeHead(413).end('too large'),
+    200: (response) => response.end(JSON.stringify({ errors: [{ message: 'no such field', extensions: { code: 'BAD_USER_INPUT' } }] })),
+  };
+  for (const respond of Object.values(refuse)) {
+    const there = await misbehaving((ref, nth, response) => ['R-2', 'R-17'].includes(ref) && respond(response));
+    const answer = await place(there, jsonl(40), '--batch', '25', '--in-flight', '1');
+    assert.deepEqual([answer.code, counts(answer.stdout)], [3, { rows: 40, made: 38, existing: 0, refused: 2 }], answer.stdout);
+    assert.equal(there.orders.size, 38);
+    there.close();
+  }
+});
+
+test('batches: some of a batch are tried again, without those that were answered', async () => {
+  const name = jsonl(30), tries = new Map();
+  const there = await misbehaving((ref, nth, response, answer) => {
+    const all = JSON.parse(answer());
+    for (const result of all.data.createOrders.results) {
+      const own = result.order.orderId.slice(4), n = (tries.get(own) ?? 0) + 1;
+      tries.set(own, n);
+      if (Number(own.slice(2)) % 4 === 0 && n === 1) Object.assign(result, { created: false, order: null, userErrors: [{ code: 'BUSY', message: 'later' }] });
+    }
+    response.end(JSON.stringify(all));
+    return true;
+  });
+  const answer = await place(there, name, '--batch', '10');
+  assert.deepEqual([answer.code, counts(answer.stdout)], [0, { rows: 30, made: 30, existing: 0, refused: 0 }], answer.stdout + answer.stderr);
+  assert.deepEqual([...tries].map(([ref, n]) => [ref, n]).filter(([ref, n]) => n !== (Number(ref.slice(2)) % 4 === 0 ? 2 : 1)), []);
+  there.close();
+});
+
+test('batches: an answer without a result for each order is none', async () => {
+  const there = await misbehaving((ref, nth, response) => { response.end('{"data":{"createOrders":{"userErrors":[],"results":[]}}}'); return true; });
+  const answer = await place(there, jsonl(5), '--batch', '5');
+  assert.equal(answer.code, 1);
+  assert.match(answer.stderr, /one result for each order/);
   there.close();
 });
 
