@@ -10,6 +10,7 @@
 
 #include "actors/tenant.h"
 #include "http/listen.h"
+#include "http/secret_file.h"
 #include "http/settings.h"
 #include "runtime/base/alloc.h"
 #include "runtime/base/assert.h"
@@ -25,7 +26,7 @@
 
 const char *const http_config_keys[] = {"listen",   "tls",           "data",      "shards", "dev",
                                         "graphiql", "single_tenant", "log_level", "limits", "graphql",
-                                        "issuers",  "tenants",       NULL};
+                                        "issuers",  "tenants",       "webhooks",  NULL};
 
 const char *const http_config_limit_keys[] = {"body_bytes",
                                               "body_bytes_connection",
@@ -163,7 +164,26 @@ static void read_issuers(struct http_settings *top, struct http_config *config, 
     }
 }
 
-static void read_tenants(struct http_settings *top, struct http_config *config)
+/* The parsed tree is ours to change: it lies in the configuration's arena. */
+static bool read_secret_files(struct http_settings *top, struct http_config *config,
+                              const struct oms_value *list, const char *path, const char *folder)
+{
+    struct oms_value *own = (struct oms_value *)(uintptr_t)list;
+    if (list && http_secret_files_read(own, path, folder, &config->arena, top->error) != OMS_OK)
+        top->failed = true;
+    return !top->failed;
+}
+
+static void read_webhooks(struct http_settings *top, struct http_config *config, const char *folder)
+{
+    const struct oms_value *list = http_settings_get(top, "webhooks");
+    if (list && read_secret_files(top, config, list, "webhooks", folder) &&
+        tenant_webhooks_parse(list, &config->arena, &config->webhooks, &config->webhook_count, top->error) !=
+            OMS_OK)
+        top->failed = true;
+}
+
+static void read_tenants(struct http_settings *top, struct http_config *config, const char *folder)
 {
     http_settings_list(top, "tenants", &config->tenants, &config->tenant_count);
     for (size_t i = 0; i < config->tenant_count && !top->failed; i++) {
@@ -176,6 +196,10 @@ static void read_tenants(struct http_settings *top, struct http_config *config)
         if (!tenant.failed && !oms_str_present(name))
             http_settings_fault(&tenant, "name", "is required");
         top->failed = tenant.failed;
+        strcat(path, ".webhooks"); /* a path ends far before its 160 bytes */
+        (void)(top->failed ||
+               read_secret_files(top, config, oms_value_get_set(&config->tenants[i], "webhooks"), path,
+                                 folder));
         for (size_t k = 0; k < i && !top->failed; k++)
             if (oms_str_eq(oms_value_get(&config->tenants[k], "name")->text, name))
                 http_settings_fault(top, "tenants", "names '%.*s' twice", OMS_STR_ARG(name));
@@ -221,7 +245,8 @@ static void read_top(struct http_settings *top, struct http_config *config, cons
     read_limits(top, config);
     http_graphql_settings_read(top, folder, &config->arena, &config->graphql);
     read_issuers(top, config, folder);
-    read_tenants(top, config);
+    read_tenants(top, config, folder);
+    read_webhooks(top, config, folder);
 }
 
 enum oms_status http_config_parse(struct http_config *config, struct oms_str text, const char *folder,

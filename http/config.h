@@ -9,6 +9,7 @@
 #ifndef HTTP_CONFIG_H
 #define HTTP_CONFIG_H
 
+#include "actors/tenant_webhook.h"
 #include "http/auth/issuer.h"
 #include "http/graphql_settings.h"
 #include "http/server_h2o.h"
@@ -33,6 +34,8 @@ struct http_config {
     unsigned drain_timeout_ms;
     unsigned token_cache_max; /* per shard */
     struct http_graphql_settings graphql;
+    const struct tenant_webhook *webhooks; /* of the operator's carrier account */
+    size_t webhook_count;
     uint64_t disk_reserve_bytes;
     uint64_t orders_resident_max; /* per shard */
     uint64_t orders_thawed_max;   /* per shard */

@@ -31,6 +31,7 @@
 #include "http/store_key.h"
 #include "http/stream/front.h"
 #include "http/stream/stream.h"
+#include "http/webhook/receiver.h"
 #include "runtime/base/alloc.h"
 #include "runtime/base/assert.h"
 #include "runtime/base/limits.h"
@@ -55,6 +56,7 @@ struct serve {
     struct api *api;
     struct stream_front *front;
     struct http_assets *assets; /* NULL: no /graphiql */
+    struct webhook_receiver *webhooks;
     struct http_ops ops;
     struct http_issuer dev_issuer;
     struct http_issuer_set issuers;
@@ -111,6 +113,7 @@ static void on_tenant(void *context, struct rt_shard *shard, const struct tenant
     struct serve *serve = context;
     http_cors_set(serve->cors[rt_shard_index(shard)], tenant->number, tenant->cors_origins,
                   tenant->cors_origin_count);
+    webhook_receiver_tenant(serve->webhooks, shard, tenant);
 }
 
 static bool is_ready(void *context, const char **why)
@@ -188,6 +191,34 @@ static bool store_is_empty(struct store *store)
     return true;
 }
 
+/* Before the actors, which tell it of tenants. What the configuration says of webhooks must mean something.
+ */
+static enum oms_status make_webhooks(struct serve *serve, struct oms_error *error)
+{
+    const struct http_config *config = serve->config;
+    const struct webhook_receiver_config receiver = {
+        .host = serve->host,
+        .metrics = serve->metrics,
+        .operators = config->webhooks,
+        .operator_count = config->webhook_count,
+    };
+    enum oms_status status = webhook_check(config->webhooks, config->webhook_count, true, error);
+    for (size_t i = 0; status == OMS_OK && i < config->tenant_count; i++) {
+        struct tenant_version *tenant;
+        struct oms_error fault;
+        status = tenant_parse(&config->tenants[i], &tenant, &fault);
+        if (status != OMS_OK)
+            return oms_error_set(error, status, "tenants[%zu]: %.400s", i, fault.message);
+        status = webhook_check(tenant->webhooks, tenant->webhook_count, false, &fault);
+        if (status != OMS_OK)
+            oms_error_set(error, status, "tenants[%zu].%.400s", i, fault.message);
+        tenant_version_release(tenant);
+    }
+    if (status == OMS_OK)
+        serve->webhooks = webhook_receiver_create(&receiver);
+    return status;
+}
+
 static enum oms_status make_actors(struct serve *serve, struct oms_error *error)
 {
     struct actors_config config = {
@@ -197,6 +228,8 @@ static enum oms_status make_actors(struct serve *serve, struct oms_error *error)
         .orders_thawed_max = serve->config->orders_thawed_max,
         .on_tenant = on_tenant,
         .on_tenant_context = serve,
+        .on_waiting = webhook_receiver_try,
+        .on_waiting_context = serve->webhooks,
     };
     enum oms_status status =
         http_store_key_load(serve->data, store_is_empty(serve->store), &config.id_key, error);
@@ -322,6 +355,8 @@ static enum oms_status make_server(struct serve *serve, struct oms_error *error)
     serve->ops = (struct http_ops){.metrics = serve->metrics, .ready = is_ready, .context = serve};
     http_router_add(serve->router, &graphql);
     http_ops_add_routes(serve->router, &serve->ops);
+    webhook_receiver_bind(serve->webhooks, serve->system);
+    webhook_receiver_add_routes(serve->router, serve->webhooks);
     const struct http_exports_config exports = {
         .api = serve->api, .authenticate = authenticate_export, .authenticate_context = serve};
     serve->exports = http_exports_create(&exports);
@@ -435,6 +470,7 @@ static void fini(struct serve *serve)
     stream_front_destroy(serve->front);
     if (serve->system)
         actors_system_destroy(serve->system);
+    webhook_receiver_destroy(serve->webhooks);
     if (serve->stats)
         http_server_stats_destroy(serve->stats);
     if (serve->router)
@@ -465,8 +501,9 @@ static enum oms_status make(struct serve *serve, struct oms_error *error)
     serve->metrics = http_metrics_create(serve->host->shard_count);
     serve->router = http_router_create(serve->host->shard_count, serve->metrics);
     make_cors(serve);
-    if ((status = open_store(serve, error)) != OMS_OK || (status = make_actors(serve, error)) != OMS_OK ||
-        (status = make_auth(serve, error)) != OMS_OK || (status = make_api(serve, error)) != OMS_OK)
+    if ((status = make_webhooks(serve, error)) != OMS_OK || (status = open_store(serve, error)) != OMS_OK ||
+        (status = make_actors(serve, error)) != OMS_OK || (status = make_auth(serve, error)) != OMS_OK ||
+        (status = make_api(serve, error)) != OMS_OK)
         return status;
     serve->stats = http_server_stats_create(serve->host, serve->metrics, serve->store, serve->api);
     return make_server(serve, error);

@@ -97,6 +97,7 @@
 #define OMS_WEBSOCKET_UNSENT_MAX    (8u << 20) /* written for a client that does not read */
 #define OMS_WEBSOCKET_SILENT_PINGS  2 /* in a row */
 #define OMS_TICKETS_MAX             4096 /* per shard, out at a time */
+#define OMS_TICKETS_SUBJECT_MAX     256 /* of them, of one person */
 #define OMS_TICKET_MS               60000
 
 /* ---- GraphQL ---- */
@@ -188,7 +189,7 @@
 #define OMS_INBOX_LANES            64    /* of a tenant: each remembers deliveries that no order does */
 #define OMS_INBOX_ENTRIES_MAX      1024  /* of a lane: refused, waiting and expired ones */
 #define OMS_INBOX_WAITING_MAX      256   /* of them, updates ahead of their order */
-#define OMS_INBOX_ANSWER_BYTES_MAX 4096
+#define OMS_INBOX_ANSWER_BYTES_MAX 8192
 #define OMS_INBOX_UPDATE_BYTES_MAX (64u << 10) /* of an update that waits */
 #define OMS_INBOX_WAIT_MS          (24ll * 3600 * 1000)
 #define OMS_INBOX_EXPIRED_KEEP_MS  (7ll * 24 * 3600 * 1000)

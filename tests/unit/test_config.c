@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -226,6 +227,67 @@ static void test_files(void **state)
     http_config_fini(&config);
 }
 
+/* Secrets may lie in a file of their own; what is wrong with an entry is told with its place. */
+static void test_webhooks(void **state)
+{
+    static const struct {
+        const char *text, *fault;
+    } bad[] = {
+        {"{\"webhooks\":{}}", "webhooks must be a list"},
+        {"{\"webhooks\":[{\"provider\":\"wss\"}]}", "webhooks[0].secrets is required"},
+        {"{\"webhooks\":[{\"secrets\":[\"a\"]}]}", "webhooks[0].provider is required"},
+        {"{\"webhooks\":[{\"provider\":\"wss\",\"secret\":\"a\"}]}", "did you mean 'secrets'"},
+        {"{\"webhooks\":[{\"provider\":\"wss\",\"secrets\":[\"a\",\"b\",\"c\",\"d\",\"e\"]}]}",
+         "1 to 4 texts"},
+        {"{\"webhooks\":[{\"provider\":\"wss\",\"secrets\":[\"a\"],\"max_age_seconds\":0}]}",
+         "from 1 to 86400"},
+        {"{\"webhooks\":[{\"provider\":\"wss\",\"secrets\":[\"a\"]},{\"provider\":\"wss\",\"secrets\":[\"a\"]"
+         "}]}",
+         "webhooks[1].provider is named twice"},
+        {"{\"webhooks\":[{\"provider\":\"wss\",\"secret_file\":\"/nowhere\"}]}",
+         "'webhooks[0].secret_file': cannot"},
+        {"{\"tenants\":[{\"name\":\"a\"},{\"name\":\"b\",\"webhooks\":[{\"secret_file\":7}]}]}",
+         "'tenants[1].webhooks[0].secret_file' must be"},
+    };
+    struct oms_error error;
+    char folder[] = "/tmp/liteoms-secrets-XXXXXX", path[64];
+    (void)state;
+    for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+        http_config_init(&config);
+        assert_int_equal(http_config_parse(&config, oms_str_of(bad[i].text), "", &error), OMS_INVALID);
+        if (!strstr(error.message, bad[i].fault))
+            print_error("%s\n", error.message);
+        assert_non_null(strstr(error.message, bad[i].fault));
+        http_config_fini(&config);
+    }
+    assert_non_null(mkdtemp(folder));
+    snprintf(path, sizeof(path), "%s/secret", folder);
+    FILE *file = fopen(path, "w");
+    fputs("new one\n\n  old-one  \n", file);
+    fclose(file);
+    http_config_init(&config);
+    assert_int_equal(
+        http_config_parse(&config,
+                          OMS_STR("{\"webhooks\":[{\"provider\":\"wss\",\"secret_file\":\"secret\","
+                                  "\"secrets\":[\"first\"]}],\"tenants\":[{\"name\":\"a\",\"webhooks\":"
+                                  "[{\"secret_file\":\"secret\",\"provider\":\"github\"}]}]}"),
+                          folder, &error),
+        OMS_OK);
+    assert_int_equal(config.webhook_count, 1);
+    assert_int_equal(config.webhooks[0].secret_count, 3);
+    assert_true(oms_str_eq_c(config.webhooks[0].secrets[0], "first"));
+    assert_true(oms_str_eq_c(config.webhooks[0].secrets[1], "new one"));
+    assert_true(oms_str_eq_c(config.webhooks[0].secrets[2], "old-one"));
+    struct tenant_version *tenant;
+    assert_int_equal(tenant_parse(&config.tenants[0], &tenant, &error), OMS_OK);
+    assert_int_equal(tenant->webhook_count, 1);
+    assert_int_equal(tenant->webhooks[0].secret_count, 2);
+    tenant_version_release(tenant);
+    http_config_fini(&config);
+    unlink(path);
+    rmdir(folder);
+}
+
 static char *read_file(const char *name)
 {
     char path[512];
@@ -256,8 +318,9 @@ static void test_documents(void **state)
     static const char *const issuer_keys[] = {
         "issuer",   "audience", "algorithms", "key", "keys", "hmac_secret", "tenants",    "roles",
         "operator", "claims",   "tenant_id",  "sub", "name", "vendor_id",   "customer_id"};
-    static const char *const tenant_keys[] = {"status",  "currency",       "cors_origins",
-                                              "rolemap", "authorizations", "workflow"};
+    static const char *const tenant_keys[] = {
+        "status",   "currency", "cors_origins", "rolemap", "authorizations", "workflow", "webhooks",
+        "provider", "secrets",  "topics",       "map",     "max_age_seconds"};
     static const char *const tenant_limit_keys[] = {"requests_per_second", "open_orders", "streams",
                                                     "stored_events"};
     struct oms_error error = {OMS_OK, ""};
@@ -318,6 +381,7 @@ int main(void)
         cmocka_unit_test(test_same_issuer_twice),
         cmocka_unit_test(test_check),
         cmocka_unit_test(test_files),
+        cmocka_unit_test(test_webhooks),
         cmocka_unit_test(test_documents),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
