@@ -56,11 +56,23 @@ static void tidy(struct http_tickets *tickets, int64_t now_ms)
     }
 }
 
+/* How many of this person's are out. */
+static unsigned count_of(const struct http_tickets *tickets, const struct http_claims *claims)
+{
+    unsigned count = 0;
+    for (unsigned i = 0; i < tickets->count; i++) {
+        const struct http_claims *other = tickets->ring[(tickets->first + i) % OMS_TICKETS_MAX].claims;
+        count +=
+            other && oms_str_eq(other->subject, claims->subject) && oms_str_eq(other->issuer, claims->issuer);
+    }
+    return count;
+}
+
 enum oms_status http_ticket_issue(struct http_tickets *tickets, const struct http_claims *claims,
                                   int64_t now_ms, char text[HTTP_TICKET_TEXT_SIZE], int64_t *expires_ms)
 {
     tidy(tickets, now_ms);
-    if (tickets->count == OMS_TICKETS_MAX)
+    if (tickets->count == OMS_TICKETS_MAX || count_of(tickets, claims) >= OMS_TICKETS_SUBJECT_MAX)
         return OMS_BUSY;
     struct entry *entry = &tickets->ring[(tickets->first + tickets->count) % OMS_TICKETS_MAX];
     entry->claims = http_claims_copy(claims);

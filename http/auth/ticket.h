@@ -26,7 +26,8 @@ struct http_ticket {
 struct http_tickets *http_tickets_create(unsigned shard);
 void http_tickets_destroy(struct http_tickets *tickets);
 
-/* A ticket for the claims, valid until *expires_ms. OMS_BUSY when OMS_TICKETS_MAX are out. */
+/* A ticket for the claims, valid until *expires_ms. OMS_BUSY when OMS_TICKETS_MAX are out, or
+ * OMS_TICKETS_SUBJECT_MAX of this person. */
 OMS_MUST_USE enum oms_status http_ticket_issue(struct http_tickets *tickets, const struct http_claims *claims,
                                                int64_t now_ms, char text[HTTP_TICKET_TEXT_SIZE],
                                                int64_t *expires_ms);

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include <cmocka.h>
 
@@ -87,9 +88,17 @@ static void bounded(void **state)
     struct http_claims *claims = claims_of("sue", NOW + 3600000);
     int64_t expires_ms;
     (void)state;
-    for (unsigned i = 0; i < OMS_TICKETS_MAX; i++)
+    for (unsigned i = 0; i < OMS_TICKETS_SUBJECT_MAX; i++)
         assert_int_equal(http_ticket_issue(tickets, claims, NOW, text, &expires_ms), OMS_OK);
     assert_int_equal(http_ticket_issue(tickets, claims, NOW, text, &expires_ms), OMS_BUSY);
+    for (unsigned i = OMS_TICKETS_SUBJECT_MAX; i < OMS_TICKETS_MAX; i++) {
+        char subject[16];
+        (void)snprintf(subject, sizeof(subject), "sue-%u", i);
+        issue(tickets, subject, NOW, text);
+    }
+    struct http_claims *tom = claims_of("tom", NOW + 3600000);
+    assert_int_equal(http_ticket_issue(tickets, tom, NOW, text, &expires_ms), OMS_BUSY);
+    http_claims_release(tom);
     assert_int_equal(http_ticket_issue(tickets, claims, NOW + OMS_TICKET_MS, text, &expires_ms), OMS_OK);
     const struct http_claims *sue = redeem(tickets, text, NOW + OMS_TICKET_MS);
     assert_non_null(sue);
