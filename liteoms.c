@@ -16,6 +16,7 @@
 #include "http/config.h"
 #include "http/import/import_command.h"
 #include "http/serve.h"
+#include "http/webhook/test_command.h"
 #include "runtime/base/assert.h"
 #include "runtime/base/limits.h"
 #include "storage/scratch.h"
@@ -41,6 +42,7 @@ static const char help_top[] =
     "  serve     run the server\n"
     "  token     print a token of the development issuer\n"
     "  import    place the orders of a CSV file on a running server\n"
+    "  webhook   send a signed sample of a webhook to a running server\n"
     "  verify    check a data folder against a full rebuild from its log\n"
     "  schema    print the GraphQL schema\n"
     "\n"
@@ -420,7 +422,7 @@ static const struct {
     int (*run)(int argc, char **argv);
 } commands[] = {
     {"serve", command_serve},   {"token", command_token},   {"import", command_import},
-    {"verify", command_verify}, {"schema", command_schema},
+    {"webhook", webhook_command_main}, {"verify", command_verify}, {"schema", command_schema},
 };
 
 static int unknown_command(const char *name)

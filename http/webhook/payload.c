@@ -89,6 +89,8 @@ static const struct alias other_aliases[] = {{"trackingNumber", "trackingReferen
                                              {"reason", "cancellationReason"},
                                              {"items", "shipmentItems"},
                                              {NULL, NULL}};
+static const struct alias item_aliases[] = {
+    {"sku", "productSku"}, {"orderQuantity", "quantity"}, {NULL, NULL}};
 static const struct alias no_aliases[] = {{NULL, NULL}};
 
 static struct oms_str ours_of(const struct alias *aliases, struct oms_str name)
@@ -275,7 +277,7 @@ static bool read_other_by_names(struct reading *reading, const struct oms_value 
 {
     return rename_fields(reading, other_aliases, payload, out) &&
            rename_inner(reading, no_aliases, field_of(out, "amount")) &&
-           rename_items(reading, line_aliases, field_of(out, "shipmentItems"));
+           rename_items(reading, item_aliases, field_of(out, "shipmentItems"));
 }
 
 static bool read_by_names(struct reading *reading, const struct webhook_payload *payload, bool creates,
