@@ -98,7 +98,6 @@
 #define OMS_WEBSOCKET_SILENT_PINGS  2 /* in a row */
 #define OMS_TICKETS_MAX             4096 /* per shard, out at a time */
 #define OMS_TICKETS_SUBJECT_MAX     256 /* of them, of one person */
-#define OMS_TICKETS_SUBJECT_MAX     256 /* of them, of one person */
 #define OMS_TICKET_MS               60000
 
 /* ---- GraphQL ---- */
