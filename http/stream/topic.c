@@ -290,8 +290,13 @@ static void tail_ask(struct stream_topic *topic)
     if (!topic->tail_job)
         topic->tail_job =
             stream_catchup_create(topic, NULL, (struct ids_cursor){topic->position, STREAM_ORDINAL_END});
-    if (!topic->tail_job->in_flight)
-        stream_catchup_ask(topic->tail_job);
+    struct stream_catchup *job = topic->tail_job;
+    struct ids_cursor stands = {topic->position, STREAM_ORDINAL_END};
+    if (job->in_flight || job->waiting)
+        return;
+    if (stream_cursor_before(job->end, stands)) /* what lies between has nothing for this topic */
+        job->end = stands;
+    stream_catchup_ask(job);
 }
 
 void stream_topic_tail_done(struct stream_topic *topic, struct stream_catchup *job)
