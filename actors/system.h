@@ -64,12 +64,27 @@ void actors_tenants_each(struct rt_shard *shard,
                          void (*each)(void *context, const struct tenant_version *tenant), void *context);
 
 /*
+ * A change of one part of a tenant, made by its actor on the newest version, so that two changes never undo one
+ * another. `apply` runs on the tenant's shard: it may read what the change points to and writes refusals (then
+ * nothing happens) and `wanted`, a copy of the newest version.
+ */
+struct tenant_change {
+    bool (*apply)(const struct tenant_change *change, struct tenant_version *wanted, int64_t now_ms,
+                  struct refusal_list *refusals);
+    bool has_key; /* a repeat of the key changes nothing again */
+    struct oms_hash128 key, fingerprint;
+};
+
+/*
  * Creates or changes a tenant: one unit of work of the tenant's actor. It comes home when the change is
  * durable and every shard has the new version, so that whoever hears of it can rely on it everywhere.
  */
 struct tenant_call {
     struct rt_message message;
     struct oms_str config;  /* the wanted version, encoded by tenant.h's codec; memory of the caller */
+    const struct tenant_change *change; /* instead of config: of the tenant `number` */
+    struct refusal_list *refusals;      /* of the change; memory of the caller */
+    bool replayed;                      /* out: the change's key was here before */
     uint32_t number;        /* in: 0 to create by name; out: the tenant's number */
     bool changed;           /* out: false when it was like that already */
     enum oms_status status; /* out: OMS_OK, OMS_INVALID, OMS_IO (unknown), OMS_BUSY, OMS_NO_SPACE */

@@ -257,6 +257,8 @@ static enum oms_status parse_workflow(struct tenant_version *tenant, const struc
         return too_large(error);
     status = value ? workflow_build(value, 1, &tenant->arena, workflow, error)
                    : workflow_build_json(workflow_default_json(), 1, &tenant->arena, workflow, error);
+    workflow->origin = value ? WORKFLOW_CONFIGURATION : WORKFLOW_BUILT_IN;
+    tenant->workflow_kept = !value;
     tenant->workflows = workflow;
     tenant->workflow_count = 1;
     return status;
@@ -264,9 +266,8 @@ static enum oms_status parse_workflow(struct tenant_version *tenant, const struc
 
 static enum oms_status check_keys(const struct oms_value *config, struct oms_error *error)
 {
-    static const char *const known[] = {"name",           "status",   "currency",     "rolemap",
-                                        "authorizations", "workflow", "cors_origins", "limits",
-                                        "webhooks"};
+    static const char *const known[] = {"name",     "status",       "currency", "rolemap", "authorizations",
+                                        "workflow", "cors_origins", "limits",   "webhooks"};
 
     if (config->kind != OMS_VALUE_OBJECT)
         return oms_error_set(error, OMS_INVALID, "a tenant must be an object");
@@ -362,22 +363,54 @@ struct tenant_version *tenant_create_default(struct oms_str name)
 static bool copy_workflow(struct tenant_version *tenant, const struct workflow *from, uint32_t version,
                           struct workflow *out)
 {
-    return workflow_build_stored(oms_str_copy(&tenant->arena, from->source), version, &tenant->arena, out) ==
-           OMS_OK;
+    if (workflow_build_stored(oms_str_copy(&tenant->arena, from->source), version, &tenant->arena, out) !=
+        OMS_OK)
+        return false;
+    out->origin = from->origin;
+    out->origin_version = from->origin_version;
+    out->updated_at = from->updated_at;
+    return true;
+}
+
+/* Whether the configuration says what it said before, whatever came from elsewhere since. */
+static bool configured_already(const struct tenant_version *wanted, const struct tenant_version *before)
+{
+    const struct workflow *new = &wanted->workflows[wanted->workflow_count - 1];
+    const struct workflow *now = &before->workflows[before->workflow_count - 1];
+
+    if (wanted->workflow_kept || oms_str_eq(now->source, new->source))
+        return true;
+    for (size_t i = before->workflow_count; i-- > 0;)
+        if (before->workflows[i].origin <= WORKFLOW_CONFIGURATION)
+            return oms_str_eq(before->workflows[i].source, new->source);
+    return false;
+}
+
+static bool copy_keys(struct tenant_version *wanted, const struct tenant_version *before)
+{
+    struct tenant_key *keys = oms_arena_calloc(&wanted->arena, before->key_count + 1, sizeof *keys);
+
+    if (!keys)
+        return false;
+    if (before->key_count)
+        memcpy(keys, before->keys, before->key_count * sizeof *keys);
+    wanted->keys = keys;
+    wanted->key_count = before->key_count;
+    return true;
 }
 
 enum oms_status tenant_version_follow(struct tenant_version *wanted, const struct tenant_version *before)
 {
     const struct workflow *now = &before->workflows[before->workflow_count - 1];
     const struct workflow *new = &wanted->workflows[wanted->workflow_count - 1];
-    bool same = oms_str_eq(now->source, new->source);
+    bool same = configured_already(wanted, before);
     size_t count = before->workflow_count + (same ? 0 : 1);
     struct workflow *workflows;
 
     if (count > OMS_TENANT_WORKFLOWS_MAX)
         return OMS_LIMIT;
     workflows = oms_arena_calloc(&wanted->arena, count, sizeof *workflows);
-    if (!workflows)
+    if (!workflows || !copy_keys(wanted, before))
         return OMS_LIMIT;
     for (size_t i = 0; i < before->workflow_count; i++)
         if (!copy_workflow(wanted, &before->workflows[i], before->workflows[i].version, &workflows[i]))
@@ -386,10 +419,111 @@ enum oms_status tenant_version_follow(struct tenant_version *wanted, const struc
         workflows[count - 1] = *new;
         workflows[count - 1].version = now->version + 1;
     }
+    wanted->workflow_kept = false;
     wanted->workflows = workflows;
     wanted->workflow_count = count;
     wanted->number = before->number;
     return OMS_OK;
+}
+
+/* ---- changes of one part ---- */
+
+struct tenant_version *tenant_version_copy(const struct tenant_version *tenant)
+{
+    struct tenant_version *copy;
+    struct oms_buf bytes;
+    enum oms_status status;
+
+    oms_buf_init(&bytes, OMS_TENANT_STATE_BYTES_MAX);
+    tenant_version_encode(tenant, &bytes);
+    status = tenant_version_decode(oms_buf_str(&bytes), &copy);
+    oms_buf_fini(&bytes);
+    OMS_ASSERT(status == OMS_OK); /* it was stored, or is about to be */
+    return copy;
+}
+
+/* What the system that owns the workflow has told is never replaced by what it told before. */
+static bool check_snapshot(const struct workflow *now, const struct workflow *new,
+                           struct refusal_list *refusals)
+{
+    if (!new->origin_version || !now->origin_version)
+        return true;
+    if (new->origin_version < now->origin_version)
+        return refusal_add(refusals, REFUSAL_CONFLICT, REFUSAL_FIELD("sourceVersion"),
+                           "Version %lld of the source is here already, %lld is older",
+                           (long long)now->origin_version, (long long)new->origin_version);
+    return new->origin_version > now->origin_version || oms_str_eq(now->source, new->source) ||
+           refusal_add(refusals, REFUSAL_CONFLICT, REFUSAL_FIELD("sourceVersion"),
+                       "Version %lld of the source is here already, with other content",
+                       (long long)now->origin_version);
+}
+
+bool tenant_version_set_workflow(struct tenant_version *wanted, const struct oms_value *workflow,
+                                 const struct tenant_snapshot *snapshot, struct refusal_list *refusals)
+{
+    const struct workflow *now = tenant_workflow(wanted, 0);
+    size_t count = wanted->workflow_count;
+    struct workflow *workflows;
+    struct workflow built;
+    bool same;
+
+    if (!workflow_build_new(workflow, now->version + 1, "workflow.", &wanted->arena, &built, refusals))
+        return false;
+    built.origin = snapshot->origin;
+    built.origin_version = snapshot->version;
+    built.updated_at = snapshot->now_ms;
+    same = oms_str_eq(now->source, built.source);
+    if (!check_snapshot(now, &built, refusals))
+        return false;
+    if (same && snapshot->version <= now->origin_version)
+        return true;
+    workflows = oms_arena_calloc(&wanted->arena, count + 1, sizeof *workflows);
+    if ((!same && count >= OMS_TENANT_WORKFLOWS_MAX) || !workflows)
+        return refusal_add(refusals, REFUSAL_LIMIT_EXCEEDED, REFUSAL_FIELD("workflow"),
+                           "The tenant has as many versions of its workflow as it can have");
+    memcpy(workflows, wanted->workflows, count * sizeof *workflows);
+    if (same) /* the same again, told by a newer version of its source */
+        workflows[count - 1].origin_version = built.origin_version;
+    else
+        workflows[count++] = built;
+    wanted->workflows = workflows;
+    wanted->workflow_count = count;
+    return true;
+}
+
+void tenant_version_stamp(struct tenant_version *wanted, int64_t now_ms)
+{
+    /* The list was made for this copy, which nobody else has yet. */
+    struct workflow *newest = (struct workflow *)(uintptr_t)&wanted->workflows[wanted->workflow_count - 1];
+
+    if (!newest->updated_at)
+        newest->updated_at = now_ms;
+}
+
+const struct tenant_key *tenant_find_key(const struct tenant_version *tenant, struct oms_hash128 key)
+{
+    for (size_t i = tenant->key_count; i-- > 0;)
+        if (tenant->keys[i].key.lo == key.lo && tenant->keys[i].key.hi == key.hi)
+            return &tenant->keys[i];
+    return NULL;
+}
+
+bool tenant_version_remember(struct tenant_version *wanted, const struct tenant_key *key)
+{
+    struct tenant_key *keys = oms_arena_calloc(&wanted->arena, wanted->key_count + 1, sizeof *keys);
+    size_t first = 0;
+
+    while (wanted->key_count - first >= OMS_TENANT_KEYS_KEPT &&
+           wanted->keys[first].at < key->at - OMS_IDEMPOTENCY_KEEP_MS)
+        first++;
+    if (!keys || wanted->key_count - first >= OMS_TENANT_KEYS_MAX)
+        return false;
+    if (wanted->key_count > first)
+        memcpy(keys, wanted->keys + first, (wanted->key_count - first) * sizeof *keys);
+    keys[wanted->key_count - first] = *key;
+    wanted->key_count = wanted->key_count - first + 1;
+    wanted->keys = keys;
+    return true;
 }
 
 /* ---- codec ---- */
@@ -409,9 +543,18 @@ enum {
     TENANT_STREAMS = 12,
     TENANT_STORED_EVENTS = 13,
     TENANT_WEBHOOK = 14, /* repeated: tenant_webhook.c */
+    TENANT_WORKFLOW_KEPT = 15,
+    TENANT_KEY = 16, /* repeated: KEY_* */
 };
 enum { RULE_HOLDER = 1, RULE_SCOPE = 2, RULE_SCOPE_VALUE = 3, RULE_PERMISSION = 4, RULE_EVERYTHING = 5 };
-enum { WORKFLOW_VERSION = 1, WORKFLOW_SOURCE = 2 };
+enum {
+    WORKFLOW_VERSION = 1,
+    WORKFLOW_SOURCE = 2,
+    WORKFLOW_ORIGIN = 3,
+    WORKFLOW_ORIGIN_VERSION = 4,
+    WORKFLOW_UPDATED_AT = 5
+};
+enum { KEY_HASH = 1, KEY_FINGERPRINT = 2, KEY_AT = 3 };
 
 static void put_rules(struct oms_buf *out, unsigned field, const struct permission_rule *rules, size_t count)
 {
@@ -448,6 +591,9 @@ static void put_body(const struct tenant_version *tenant, struct oms_buf *out)
 
         oms_wire_put_u64(out, WORKFLOW_VERSION, tenant->workflows[i].version);
         oms_wire_put_str(out, WORKFLOW_SOURCE, tenant->workflows[i].source);
+        oms_wire_put_u64(out, WORKFLOW_ORIGIN, tenant->workflows[i].origin);
+        oms_wire_put_u64(out, WORKFLOW_ORIGIN_VERSION, (uint64_t)tenant->workflows[i].origin_version);
+        oms_wire_put_u64(out, WORKFLOW_UPDATED_AT, (uint64_t)tenant->workflows[i].updated_at);
         oms_wire_end(out, mark);
     }
     for (size_t i = 0; i < tenant->cors_origin_count; i++)
@@ -464,10 +610,25 @@ static void put_body(const struct tenant_version *tenant, struct oms_buf *out)
     }
 }
 
+static void put_hash(struct oms_buf *out, unsigned field, struct oms_hash128 hash)
+{
+    oms_wire_put_str(out, field, oms_str_make(&hash, sizeof hash));
+}
+
 void tenant_version_encode(const struct tenant_version *tenant, struct oms_buf *out)
 {
     oms_wire_put_u64(out, TENANT_VERSION, tenant->version);
     put_body(tenant, out);
+    if (tenant->workflow_kept)
+        oms_wire_put_u64(out, TENANT_WORKFLOW_KEPT, 1);
+    for (size_t i = 0; i < tenant->key_count; i++) {
+        size_t mark = oms_wire_begin(out, TENANT_KEY);
+
+        put_hash(out, KEY_HASH, tenant->keys[i].key);
+        put_hash(out, KEY_FINGERPRINT, tenant->keys[i].fingerprint);
+        oms_wire_put_u64(out, KEY_AT, (uint64_t)tenant->keys[i].at);
+        oms_wire_end(out, mark);
+    }
 }
 
 bool tenant_version_same(const struct tenant_version *a, const struct tenant_version *b)
@@ -516,6 +677,7 @@ static enum oms_status read_rule(struct permission_rows *rows, struct oms_str by
 static enum oms_status read_workflow(struct tenant_version *tenant, struct oms_str bytes,
                                      struct workflow *out)
 {
+    struct workflow told = {.version = 0};
     struct oms_str source = OMS_STR_NONE;
     uint64_t version = 0;
     struct oms_wire wire;
@@ -526,15 +688,42 @@ static enum oms_status read_workflow(struct tenant_version *tenant, struct oms_s
             version = wire.number;
         else if (wire.field == WORKFLOW_SOURCE)
             source = oms_str_copy(&tenant->arena, wire.bytes);
+        else if (wire.field == WORKFLOW_ORIGIN && wire.number < WORKFLOW_ORIGIN_COUNT)
+            told.origin = (enum workflow_origin)wire.number;
+        else if (wire.field == WORKFLOW_ORIGIN_VERSION)
+            told.origin_version = (int64_t)wire.number;
+        else if (wire.field == WORKFLOW_UPDATED_AT)
+            told.updated_at = (int64_t)wire.number;
     }
     if (wire.corrupt || !oms_str_present(source) || version == 0 || version > UINT32_MAX)
         return OMS_CORRUPT;
-    return workflow_build_stored(source, (uint32_t)version, &tenant->arena, out) == OMS_OK ? OMS_OK
-                                                                                           : OMS_CORRUPT;
+    if (workflow_build_stored(source, (uint32_t)version, &tenant->arena, out) != OMS_OK)
+        return OMS_CORRUPT;
+    out->origin = told.origin;
+    out->origin_version = told.origin_version;
+    out->updated_at = told.updated_at;
+    return OMS_OK;
+}
+
+static enum oms_status read_key(struct oms_str bytes, struct tenant_key *out)
+{
+    struct oms_wire wire;
+
+    oms_wire_read(&wire, bytes);
+    while (oms_wire_next(&wire)) {
+        if (wire.field == KEY_AT)
+            out->at = (int64_t)wire.number;
+        else if (wire.bytes.len == sizeof out->key && wire.field == KEY_HASH)
+            memcpy(&out->key, wire.bytes.data, sizeof out->key);
+        else if (wire.bytes.len == sizeof out->key && wire.field == KEY_FINGERPRINT)
+            memcpy(&out->fingerprint, wire.bytes.data, sizeof out->key);
+    }
+    return wire.corrupt ? OMS_CORRUPT : OMS_OK;
 }
 
 /* What a tenant's record has of repeated fields, and rows under construction. */
 struct reading {
+    struct tenant_key *keys;
     struct tenant_version *tenant;
     struct permission_rows roles, users;
     struct workflow *workflows;
@@ -593,6 +782,11 @@ static enum oms_status read_tenant_field(struct reading *reading, const struct o
     case TENANT_WEBHOOK:
         return tenant_webhook_decode(wire->bytes, &tenant->arena,
                                      &reading->webhooks[tenant->webhook_count++]);
+    case TENANT_WORKFLOW_KEPT:
+        tenant->workflow_kept = wire->number != 0;
+        return OMS_OK;
+    case TENANT_KEY:
+        return read_key(wire->bytes, &reading->keys[tenant->key_count++]);
     case TENANT_WORKFLOW:
         status = read_workflow(tenant, wire->bytes, &reading->workflows[tenant->workflow_count]);
         if (status == OMS_OK && tenant->workflow_count &&
@@ -609,7 +803,7 @@ static enum oms_status read_tenant_field(struct reading *reading, const struct o
 static enum oms_status read_tenant(struct tenant_version *tenant, struct oms_str bytes)
 {
     struct reading reading = {.tenant = tenant};
-    size_t workflows = 0, origins = 0, webhooks = 0;
+    size_t workflows = 0, origins = 0, webhooks = 0, keys = 0;
     enum oms_status status = OMS_OK;
     struct oms_wire wire;
 
@@ -618,16 +812,18 @@ static enum oms_status read_tenant(struct tenant_version *tenant, struct oms_str
         workflows += wire.field == TENANT_WORKFLOW;
         origins += wire.field == TENANT_ORIGIN;
         webhooks += wire.field == TENANT_WEBHOOK;
+        keys += wire.field == TENANT_KEY;
     }
     if (wire.corrupt || !workflows || workflows > OMS_TENANT_WORKFLOWS_MAX ||
-        origins > OMS_TENANT_ORIGINS_MAX || webhooks > OMS_TENANT_WEBHOOKS_MAX)
+        origins > OMS_TENANT_ORIGINS_MAX || webhooks > OMS_TENANT_WEBHOOKS_MAX || keys > OMS_TENANT_KEYS_MAX)
         return OMS_CORRUPT;
     permission_rows_init(&reading.roles, &tenant->arena);
     permission_rows_init(&reading.users, &tenant->arena);
     reading.workflows = oms_arena_calloc(&tenant->arena, workflows, sizeof *reading.workflows);
     reading.origins = oms_arena_calloc(&tenant->arena, origins + 1, sizeof *reading.origins);
     reading.webhooks = oms_arena_calloc(&tenant->arena, webhooks + 1, sizeof *reading.webhooks);
-    if (!reading.workflows || !reading.origins || !reading.webhooks)
+    reading.keys = oms_arena_calloc(&tenant->arena, keys + 1, sizeof *reading.keys);
+    if (!reading.workflows || !reading.origins || !reading.webhooks || !reading.keys)
         return OMS_LIMIT;
     oms_wire_read(&wire, bytes);
     while (status == OMS_OK && oms_wire_next(&wire))
@@ -637,6 +833,7 @@ static enum oms_status read_tenant(struct tenant_version *tenant, struct oms_str
     tenant->workflows = reading.workflows;
     tenant->cors_origins = reading.origins;
     tenant->webhooks = reading.webhooks;
+    tenant->keys = reading.keys;
     permission_table_build(&reading.roles, &reading.users, &tenant->permissions);
     if (!oms_str_present(tenant->name) ||
         !grants_bounded(tenant->permissions.roles, tenant->permissions.role_count) ||
@@ -664,6 +861,14 @@ enum oms_status tenant_version_decode(struct oms_str bytes, struct tenant_versio
 }
 
 /* ---- reading ---- */
+
+const char *workflow_origin_name(enum workflow_origin origin)
+{
+    static const char *const names[WORKFLOW_ORIGIN_COUNT] = {"BUILT_IN", "CONFIGURATION", "API",
+                                                             "WEBHOOK",  "EVENT_STREAM",  "IMPORT"};
+
+    return names[origin];
+}
 
 const struct workflow *tenant_workflow(const struct tenant_version *tenant, uint32_t version)
 {

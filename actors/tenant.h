@@ -24,6 +24,12 @@ struct tenant_limits {
     uint64_t stored_events;
 };
 
+/* A change that was made under an idempotency key. */
+struct tenant_key {
+    struct oms_hash128 key, fingerprint;
+    int64_t at;
+};
+
 struct tenant_version {
     uint32_t number;  /* 1 …; what keys carry */
     uint32_t version; /* 1, 2, …: one per change */
@@ -38,6 +44,9 @@ struct tenant_version {
     struct tenant_limits limits;
     const struct tenant_webhook *webhooks; /* who may send webhooks; one per provider */
     size_t webhook_count;
+    bool workflow_kept; /* from configuration that names none: follow leaves the workflow as it is */
+    const struct tenant_key *keys; /* oldest first */
+    size_t key_count;
 
     struct oms_arena arena; /* all of the above */
     uint32_t holds;         /* the owner's and others', on one shard */
@@ -55,8 +64,8 @@ void tenant_version_release(const struct tenant_version *tenant);
 /*
  * From configuration: { "name", "status": "active" | "suspended", "currency", "rolemap": [rows] (absent: the
  * built-in one), "authorizations": [rows], "workflow": {…} (absent: the built-in one), "cors_origins": [...],
- * "limits": {…}, "webhooks": [...] }. Unknown keys are refused with the nearest valid one. The result has one hold, number 0,
- * version 1 and its workflow as version 1: tenant_succeed gives it its place. Any thread.
+ * "limits": {…}, "webhooks": [...] }. Unknown keys are refused with the nearest valid one. The result has one
+ * hold, number 0, version 1 and its workflow as version 1: tenant_succeed gives it its place. Any thread.
  */
 OMS_MUST_USE enum oms_status tenant_parse(const struct oms_value *config, struct tenant_version **out,
                                           struct oms_error *error);
@@ -67,14 +76,39 @@ bool tenant_name_valid(struct oms_str name);
 
 /*
  * Fits a wanted version (as parsed) to the one that it replaces, before it is stored: it takes over the
- * number and the workflow versions that orders have pinned, and its own workflow becomes a new version when
- * it differs from the current one. `version` stays the caller's. OMS_LIMIT: too many workflow versions,
- * `wanted` is then unchanged.
+ * number, the keys, and the workflow versions that orders have pinned. Its own workflow becomes a new version
+ * when the configuration has changed: one that was configured before, and has been followed since by a
+ * version from elsewhere (the API, a webhook), does not come back. `version` stays the caller's. OMS_LIMIT:
+ * too many workflow versions, `wanted` is then unchanged.
  */
 OMS_MUST_USE enum oms_status tenant_version_follow(struct tenant_version *wanted,
                                                    const struct tenant_version *before);
 /* Whether both say the same, but for `version` and holds. */
 bool tenant_version_same(const struct tenant_version *a, const struct tenant_version *b);
+
+/* ---- changes of one part ---- */
+
+/* A copy of its own, to be changed and submitted; one hold. */
+struct tenant_version *tenant_version_copy(const struct tenant_version *tenant);
+/* Where a new workflow comes from. */
+struct tenant_snapshot {
+    enum workflow_origin origin;
+    int64_t version; /* in the system that owns it; 0: not told */
+    int64_t now_ms;
+};
+/*
+ * Appends `workflow` (a tree as workflow_build takes it) as the newest version of a copy; what is like the
+ * current one changes nothing. False with refusals, whose fields begin with "workflow": its faults, CONFLICT
+ * for a snapshot that is older than the one we have, LIMIT_EXCEEDED.
+ */
+bool tenant_version_set_workflow(struct tenant_version *wanted, const struct oms_value *workflow,
+                                 const struct tenant_snapshot *snapshot, struct refusal_list *refusals);
+/* Gives a new workflow version that was configured the time of its taking effect. */
+void tenant_version_stamp(struct tenant_version *wanted, int64_t now_ms);
+/* The remembered change of this key, or NULL. */
+const struct tenant_key *tenant_find_key(const struct tenant_version *tenant, struct oms_hash128 key);
+/* Remembers one more in a copy; old ones are forgotten. False when the memory for them is full. */
+bool tenant_version_remember(struct tenant_version *wanted, const struct tenant_key *key);
 
 /* ---- codec ---- */
 
@@ -88,6 +122,8 @@ OMS_MUST_USE enum oms_status tenant_version_decode(struct oms_str bytes, struct 
 
 /* The workflow of this version; 0 or an unknown version: the current one for 0, NULL for an unknown. */
 const struct workflow *tenant_workflow(const struct tenant_version *tenant, uint32_t version);
+/* "API"; static storage. */
+const char *workflow_origin_name(enum workflow_origin origin);
 /* Whether pages of this origin may call. */
 bool tenant_allows_origin(const struct tenant_version *tenant, struct oms_str origin);
 /* "active"; static storage. */

@@ -165,27 +165,92 @@ static const struct tenant_version *newest(const struct actors_shard *as, const 
     return ahead ? ta->submitted : published;
 }
 
+/* It is like that already: if only on its way, the answer waits until it is everywhere. */
+static void settle(struct actors_shard *as, struct tenant_actor *ta, struct tenant_call *call,
+                   const struct tenant_version *now)
+{
+    if (now && now == ta->submitted) {
+        tenant_version_encode(now, &call->encoded);
+        hold(as, ta, call);
+    } else {
+        finish(as, call, OMS_OK);
+    }
+}
+
+/* Whether the change's key has answered: it was here before, or comes with other content. */
+static bool is_repeat(const struct tenant_version *now, struct tenant_call *call)
+{
+    const struct tenant_change *wants = call->change;
+    const struct tenant_key *known = wants->has_key ? tenant_find_key(now, wants->key) : NULL;
+    if (!known)
+        return false;
+    if (known->fingerprint.lo == wants->fingerprint.lo && known->fingerprint.hi == wants->fingerprint.hi)
+        call->replayed = true;
+    else
+        refusal_add(call->refusals, REFUSAL_IDEMPOTENCY_MISMATCH, REFUSAL_FIELD("idempotencyKey"),
+                    "This key was used for another input");
+    return true;
+}
+
+/* The version that a change of a part makes; NULL with refusals, or when its key has answered. */
+static struct tenant_version *apply(struct actors_shard *as, const struct tenant_version *now,
+                                    struct tenant_call *call)
+{
+    const struct tenant_change *wants = call->change;
+    int64_t now_ms = rt_now_ms(as->system->config.host);
+    if (is_repeat(now, call))
+        return NULL;
+    struct tenant_version *wanted = tenant_version_copy(now);
+    bool fine = wants->apply(wants, wanted, now_ms, call->refusals) && !call->refusals->count;
+    struct tenant_key key = {wants->key, wants->fingerprint, now_ms};
+    if (fine && wants->has_key && !tenant_version_same(now, wanted) && !tenant_version_remember(wanted, &key))
+        fine = refusal_add(call->refusals, REFUSAL_LIMIT_EXCEEDED, REFUSAL_FIELD("idempotencyKey"),
+                           "The tenant remembers %d keys of the last 24 hours and has no room for another",
+                           OMS_TENANT_KEYS_MAX);
+    if (fine)
+        return wanted;
+    tenant_version_release(wanted);
+    return NULL;
+}
+
+/* A whole configuration: fitted to what is there. */
+static enum oms_status configure(struct actors_shard *as, const struct tenant_version *now,
+                                 struct tenant_call *call, struct tenant_version **wanted)
+{
+    enum oms_status status = tenant_version_decode(call->config, wanted);
+    if (status == OMS_OK && now)
+        status = tenant_version_follow(*wanted, now);
+    if (status == OMS_OK) {
+        (*wanted)->number = call->number;
+        (*wanted)->version = now ? now->version : 0;
+        tenant_version_stamp(*wanted, rt_now_ms(as->system->config.host));
+    }
+    return status;
+}
+
 static void change(struct actors_shard *as, struct tenant_actor *ta, struct tenant_call *call)
 {
     const struct tenant_version *now = newest(as, ta);
     struct tenant_version *wanted = NULL;
+    enum oms_status status = OMS_OK;
     call->number = ta->base.address.tenant;
-    enum oms_status status = tenant_version_decode(call->config, &wanted);
-    if (status == OMS_OK && now)
-        status = tenant_version_follow(wanted, now);
-    if (status == OMS_OK) {
-        wanted->number = call->number;
-        wanted->version = now ? now->version : 0;
-        call->changed = !now || !tenant_version_same(now, wanted);
+    if (!call->change) {
+        status = configure(as, now, call, &wanted);
+    } else if (!now) {
+        status = OMS_NOT_FOUND;
+    } else if (!(wanted = apply(as, now, call))) {
+        settle(as, ta, call, now);
+        return;
     }
+    if (status == OMS_OK)
+        call->changed = !now || !tenant_version_same(now, wanted);
     if (status == OMS_OK && call->changed)
         status = store_admit(as->store, as->shard, call->number);
     if (status == OMS_OK && call->changed) {
         wanted->version++;
         submit(as, ta, call, now, wanted);
-    } else if (status == OMS_OK && now == ta->submitted) {
-        tenant_version_encode(now, &call->encoded); /* like that already, but not yet everywhere */
-        hold(as, ta, call);
+    } else if (status == OMS_OK) {
+        settle(as, ta, call, now);
     } else {
         finish(as, call, status);
     }

@@ -119,7 +119,8 @@ struct workflow_when {
     const struct oms_str *texts; /* EQ, NE: one; IN, NOT_IN: all of them */
     const int64_t *numbers;      /* the same for amounts and numbers; statuses: their enum */
     size_t value_count;
-    bool flag; /* flags, and EXISTS */
+    struct oms_str given; /* the value as JSON; absent: none */
+    bool flag;            /* flags, and EXISTS */
     const struct pattern *pattern;
 };
 
@@ -129,8 +130,8 @@ enum workflow_fact_kind workflow_fact_kind(enum workflow_fact fact);
 /* "gte"; static storage. */
 const char *workflow_op_name(enum workflow_op op);
 /*
- * Reads one condition from its object. A refusal's path begins with `path` ("steps.0.when.1"), its message with
- * `who` ("step 1 'pack': ").
+ * Reads one condition from its object. A refusal's path begins with `path` ("steps.0.when.1"), its message
+ * with `who` ("step 1 'pack': ").
  */
 bool workflow_when_parse(const struct oms_value *value, struct oms_str path, struct oms_str who,
                          struct oms_arena *arena, struct refusal_list *refusals, struct workflow_when *out);
@@ -162,8 +163,22 @@ struct workflow_step {
     uint32_t retry_step; /* WORKFLOW_REJECT_RETRY: index of the step to go back to */
 };
 
+/* Who brought a version; numbers are stored. */
+enum workflow_origin {
+    WORKFLOW_BUILT_IN = 0,
+    WORKFLOW_CONFIGURATION,
+    WORKFLOW_API,
+    WORKFLOW_WEBHOOK,
+    WORKFLOW_EVENT_STREAM,
+    WORKFLOW_IMPORT,
+    WORKFLOW_ORIGIN_COUNT
+};
+
 struct workflow {
-    uint32_t version;                  /* from 1 in the tenant */
+    uint32_t version; /* from 1 in the tenant */
+    enum workflow_origin origin;
+    int64_t origin_version;            /* in the system that it comes from; 0: not told */
+    int64_t updated_at;                /* 0: not known */
     const struct workflow_step *steps; /* by stage, then sequence */
     size_t step_count;
     struct workflow_conditions defaults;

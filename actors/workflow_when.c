@@ -11,6 +11,7 @@
 #include "actors/money.h"
 #include "actors/workflow.h"
 #include "runtime/base/assert.h"
+#include "runtime/base/buf.h"
 #include "runtime/base/limits.h"
 #include "runtime/base/value.h"
 
@@ -254,6 +255,14 @@ bool workflow_when_parse(const struct oms_value *value, struct oms_str path, str
 
         if (!oms_str_eq_c(name, "field") && !oms_str_eq_c(name, "op") && !oms_str_eq_c(name, "value"))
             return fault(&r, "", "unknown key '%.*s', expected field, op and value", shown(name), name.data);
+    }
+    if (oms_value_get_set(value, "value")) {
+        struct oms_buf text;
+
+        oms_buf_init(&text, OMS_WORKFLOW_BYTES_MAX);
+        oms_value_write_json(oms_value_get_set(value, "value"), &text);
+        out->given = oms_str_copy(arena, oms_buf_str(&text));
+        oms_buf_fini(&text);
     }
     return read_fact(&r, oms_value_get_set(value, "field")) && read_op(&r, oms_value_get_set(value, "op")) &&
            read_value(&r, oms_value_get_set(value, "value"));

@@ -2,6 +2,7 @@
 #include "http/api/api.h"
 
 #include "http/api/request.h"
+#include "http/api/roots_tenant.h"
 #include "runtime/base/alloc.h"
 #include "runtime/base/limits.h"
 
@@ -33,6 +34,8 @@ static enum oms_status bind_schema(struct api *api, struct oms_error *error)
     api_bind_tenant(&bindings);
     api_bind_subscriptions(&bindings);
     api_bind_ticket(&bindings);
+    api_bind_workflows(&bindings);
+    api_bind_workflow_roots(&bindings);
     config.bindings = bindings.items;
     config.binding_count = bindings.count;
     config.types = api_types(&config.type_count);

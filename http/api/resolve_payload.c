@@ -150,6 +150,14 @@ static const struct gql_binding bindings[] = {
     API_LEAF("StreamTicketPayload.clientMutationId", payload_client_id),
     API_OBJECT("StreamTicketPayload.result", payload_result),
     API_LIST("StreamTicketPayload.userErrors", payload_errors),
+    /* Those of tenants. */
+    API_LEAF("UpdateWorkflowPayload.clientMutationId", payload_client_id),
+    API_OBJECT("UpdateWorkflowPayload.result", payload_result),
+    API_LIST("UpdateWorkflowPayload.userErrors", payload_errors),
+    API_LEAF("UpdateWorkflowPayload.replayed", payload_replayed),
+    API_LEAF("MigrateOrdersPayload.clientMutationId", payload_client_id),
+    API_OBJECT("MigrateOrdersPayload.result", payload_result),
+    API_LIST("MigrateOrdersPayload.userErrors", payload_errors),
 };
 
 /* The five fields that all payloads share; "%s" is the payload's type. */

@@ -393,8 +393,15 @@ static void start_viewer(struct api_task *task)
 
 static void start_tenant(struct api_task *task)
 {
+    struct access access;
     if (!api_task_tenant(task, text_arg(task, "tenantId")))
         return;
+    if (!permission_evaluate(&task->tenant->permissions, &task->principal, &task->call.arena, &access)) {
+        api_task_fail(task, "INTERNAL", "The answer is too large");
+        return;
+    }
+    task->scene =
+        (struct api_scene){.tenant = task->tenant, .principal = &task->principal, .access = &access};
     api_task_execute(task, task->tenant);
     api_task_finish(task);
 }
