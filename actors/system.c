@@ -114,6 +114,7 @@ static void tick(struct rt_shard *shard, struct rt_timer *timer)
 {
     struct actors_shard *as = OMS_CONTAINER_OF(timer, struct actors_shard, tick);
     order_actor_freeze_idle(as);
+    store_trim(as->store, shard);
     rt_timer_start(shard, timer, rt_now_ms(as->system->config.host) + TICK_MS);
 }
 

@@ -17,6 +17,8 @@
 #define WINDOW_MS_DEFAULT 500
 #define FLUSH_MS_DEFAULT  5000
 #define FREE_NODES_MAX    16384 /* kept per shard for the next commits */
+#define FREE_NODES_IDLE   1024  /* … when there are none */
+#define TRIM_NODES        1024  /* given back at a time */
 #define RECORD_BYTES_KEEP (64u << 10)
 #define FLIGHTS_MIN       1024
 #define TENANTS_MIN       64
@@ -188,20 +190,38 @@ struct store_unit *store_unit_take(struct store *store, struct rt_shard *shard)
     return &node->unit;
 }
 
+static void node_free(struct store_shard *own, struct store_node *node)
+{
+    if (node->all_prev)
+        node->all_prev->all_next = node->all_next;
+    else
+        own->all = node->all_next;
+    if (node->all_next)
+        node->all_next->all_prev = node->all_prev;
+    oms_buf_fini(&node->unit.record);
+    oms_free(node);
+}
+
+void store_trim(struct store *store, struct rt_shard *shard)
+{
+    struct store_shard *own = shard_of(store, shard);
+    bool idle = own->submitted_seq == own->trimmed_seq;
+    own->trimmed_seq = own->submitted_seq;
+    for (unsigned i = 0; idle && i < TRIM_NODES && own->free_count > FREE_NODES_IDLE; i++) {
+        struct store_node *node = own->free;
+        own->free = node->free_next;
+        own->free_count--;
+        node_free(own, node);
+    }
+}
+
 void store_unit_recycle(struct store *store, struct rt_shard *shard, struct store_unit *unit)
 {
     struct store_shard *own = shard_of(store, shard);
     struct store_node *node = OMS_CONTAINER_OF(unit, struct store_node, unit);
     OMS_ASSERT(unit->message.home == rt_shard_index(shard));
     if (own->free_count >= FREE_NODES_MAX) {
-        if (node->all_prev)
-            node->all_prev->all_next = node->all_next;
-        else
-            own->all = node->all_next;
-        if (node->all_next)
-            node->all_next->all_prev = node->all_prev;
-        oms_buf_fini(&unit->record);
-        oms_free(node);
+        node_free(own, node);
         return;
     }
     if (unit->record.cap > RECORD_BYTES_KEEP) {

@@ -51,7 +51,8 @@ struct store_config {
     /* Called once, on the committer's thread, when a write failed: outcome unknown, the process must stop. */
     void (*on_fatal)(void *context, enum oms_status status);
     void *fatal_context;
-    /* Called by store_close for each read that the host's stop left parked: its owner frees it. May be NULL. */
+    /* Called by store_close for each read that the host's stop left parked: its owner frees it. May be NULL.
+     */
     void (*discard)(struct rt_message *message);
 };
 
@@ -100,6 +101,8 @@ OMS_MUST_USE enum oms_status store_admit(struct store *store, struct rt_shard *s
  * frees all nodes at its own end. */
 struct store_unit *store_unit_take(struct store *store, struct rt_shard *shard);
 void store_unit_recycle(struct store *store, struct rt_shard *shard, struct store_unit *unit);
+/* From time to time: gives memory of recycled nodes back when nothing was submitted since the last call. */
+void store_trim(struct store *store, struct rt_shard *shard);
 /* Moves the unit to the committer at the end of this turn; returns its shard_seq. */
 uint64_t store_submit(struct store *store, struct rt_shard *shard, struct store_unit *unit);
 /* The shard's last submitted and last durable shard_seq. */
@@ -120,8 +123,8 @@ OMS_MUST_USE enum oms_status store_get_cached(struct store *store, enum store_fa
 
 /*
  * A read in a pool: waits until all that is durable now is applied, opens a view, calls run on a pool
- * thread, closes the view, and comes home by job.message.on_return. The caller zeroes it, then sets run, pool,
- * and of the job the tenant and the message's home and on_return.
+ * thread, closes the view, and comes home by job.message.on_return. The caller zeroes it, then sets run,
+ * pool, and of the job the tenant and the message's home and on_return.
  */
 struct store_read {
     struct rt_job job;

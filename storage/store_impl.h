@@ -63,6 +63,7 @@ struct store_shard {
     struct store_node *all;
     struct store_node *free;
     unsigned free_count;
+    uint64_t trimmed_seq; /* submitted_seq at the last trim */
 
     /*
      * The committer's news for this shard. It stores durable_to (or failed_to) with release and posts `ack`
