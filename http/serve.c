@@ -88,6 +88,14 @@ static bool authenticate_export(struct http_exchange *exchange, void *context, c
     return *out != NULL;
 }
 
+/* Where nobody needs to wait for an issuer's keys: 503 tells to come again. */
+static bool authenticate_now(struct http_exchange *exchange, void *context, const struct http_claims **out)
+{
+    struct serve *serve = context;
+    *out = http_authenticate(&serve->auth[rt_shard_index(exchange->shard)], exchange);
+    return *out != NULL;
+}
+
 /* For connection_init of a WebSocket. */
 static bool authenticate_socket(struct http_exchange *exchange, void *context, const struct http_claims **out)
 {
@@ -201,6 +209,9 @@ static enum oms_status make_webhooks(struct serve *serve, struct oms_error *erro
         .metrics = serve->metrics,
         .operators = config->webhooks,
         .operator_count = config->webhook_count,
+        .authenticate = authenticate_now,
+        .authenticate_context = serve,
+        .single_tenant = config->single_tenant,
     };
     enum oms_status status = webhook_check(config->webhooks, config->webhook_count, true, error);
     for (size_t i = 0; status == OMS_OK && i < config->tenant_count; i++) {

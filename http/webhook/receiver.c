@@ -309,5 +309,13 @@ void webhook_receiver_add_routes(struct http_router *router, struct webhook_rece
 {
     const struct http_route route = {"/webhook/", 1u << HTTP_POST, webhook_handle, receiver};
 
+    const struct http_route list = {"/webhook/waiting", 1u << HTTP_GET, webhook_handle_waiting, receiver},
+                            one = {"/webhook/waiting/", 1u << HTTP_GET | 1u << HTTP_POST,
+                                   webhook_handle_waiting, receiver};
+
     http_router_add(router, &route);
+    if (receiver->config.authenticate) {
+        http_router_add(router, &list);
+        http_router_add(router, &one);
+    }
 }

@@ -74,5 +74,7 @@ void webhook_send(struct rt_shard *shard, struct webhook_sending *sending,
 
 /* delivery.c: the handler of POST /webhook/… */
 void webhook_handle(struct http_exchange *exchange, void *receiver);
+/* waiting.c: the list of what waits, and its replay */
+void webhook_handle_waiting(struct http_exchange *exchange, void *receiver);
 
 #endif

@@ -352,6 +352,32 @@ test('the carrier account finds the tenant', async () => {
   assert.equal((await send('/webhook/wss/shipment_tracker', signed.wss(body), body)).status, 401);
 });
 
+test('what waits can be seen and replayed by who may', async () => {
+  const ref = reference(), bearer = (token) => ({ authorization: `Bearer ${token}` });
+  const get = async (token, path = '', headers = {}) => answerOf(await h2.send({ ':method': 'GET', ':path': `/webhook/waiting${path}`, ...bearer(token), ...headers }));
+  const replay = async (token, id) => answerOf(await h2.send({ ':method': 'POST', ':path': `/webhook/waiting/${id}/replay`, ...bearer(token) }, ''));
+  await wss('orders/paid', { external_ref: ref, amount: { amount: '7.00', currency: 'EUR' } });
+  const list = await get(server.token('admin'));
+  assert.equal(list.status, 200, list.body);
+  const mine = list.json.waiting.find((one) => one.update.externalRef === ref);
+  assert.deepEqual([mine.state, mine.provider, mine.topic, mine.update.command], ['waiting', 'wss', 'orders/paid', 'recordPayment']);
+  assert.equal(list.json.complete, true);
+  assert.equal((await get(server.token('staff'))).status, 403);
+  assert.equal((await get('none')).status, 401);
+  assert.equal((await get(server.token('admin', 'admin', { tenant: 'other' }))).json.waiting.filter((one) => one.update.externalRef === ref).length, 0);
+  assert.equal((await get(server.token('admin'), '/operator')).status, 403);
+  const operators = await get(server.token('operator'), '/operator');
+  assert.equal(operators.status, 200, operators.body);
+  // One that fails when its time comes: its currency is not the order's. It can be tried again, and fails again.
+  await wss('tenant_create_order', order(ref, { product_skus: [{ ...order(ref).product_skus[0], product_price: { amount: '1', currency: 'USD' } }] }));
+  const failed = () => until(async () => (await get(server.token('admin'))).json.waiting.find((one) => one.id === mine.id && one.state === 'failed'), 60000, 'its failure');
+  assert.match((await failed()).reason, /^CURRENCY_MISMATCH: /);
+  assert.equal((await replay(server.token('staff'), mine.id)).status, 403);
+  assert.deepEqual((await replay(server.token('admin'), mine.id)).json, { status: 'waiting' });
+  await failed();
+  for (const id of ['63-99999', '64-1', '1', 'x-y', '-1-1']) assert.equal((await replay(server.token('admin'), id)).status, 404, id);
+});
+
 test('liteoms webhook test', async () => {
   const base = ['webhook', 'test', '--url', server.url, '--tenant', 'demo'];
   const ref = reference();
