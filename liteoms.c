@@ -14,6 +14,7 @@
 #include "http/api/api.h"
 #include "http/auth/dev_issuer.h"
 #include "http/config.h"
+#include "http/export/export_command.h"
 #include "http/import/import_command.h"
 #include "http/serve.h"
 #include "http/webhook/test_command.h"
@@ -42,6 +43,7 @@ static const char help_top[] =
     "  serve     run the server\n"
     "  token     print a token of the development issuer\n"
     "  import    place the orders of a CSV file on a running server\n"
+    "  export    write the orders of a tenant to a file\n"
     "  webhook   send a signed sample of a webhook to a running server\n"
     "  verify    check a data folder against a full rebuild from its log\n"
     "  schema    print the GraphQL schema\n"
@@ -311,20 +313,20 @@ static int command_token(int argc, char **argv)
     return print_token(data, &token);
 }
 
-/* ---- import ---- */
+/* ---- import and export ---- */
 
-#define IMPORT_TOKEN_TTL_S (24 * 3600)
+#define CLIENT_TOKEN_TTL_S (24 * 3600)
 
-static enum oms_status import_token(const char *data, const char *tenant, char *out, size_t size,
-                                    struct oms_error *error)
+static enum oms_status client_token(const char *data, const char *tenant, const char *subject, char *out,
+                                    size_t size, struct oms_error *error)
 {
     struct oms_str role = OMS_STR("admin");
     struct http_dev_token token = {.tenant = oms_str_of(tenant),
-                                   .subject = OMS_STR("import"),
+                                   .subject = oms_str_of(subject),
                                    .roles = &role,
                                    .role_count = 1,
                                    .now_ms = wall_ms(),
-                                   .ttl_s = IMPORT_TOKEN_TTL_S};
+                                   .ttl_s = CLIENT_TOKEN_TTL_S};
     struct oms_buf text;
     oms_buf_init(&text, size - 1);
     enum oms_status status = mint(data, &token, &text, error);
@@ -336,6 +338,25 @@ static enum oms_status import_token(const char *data, const char *tenant, char *
     }
     oms_buf_fini(&text);
     return status;
+}
+
+static enum oms_status import_token(const char *data, const char *tenant, char *out, size_t size,
+                                    struct oms_error *error)
+{
+    return client_token(data, tenant, "import", out, size, error);
+}
+
+static enum oms_status export_token(const char *data, const char *tenant, char *out, size_t size,
+                                    struct oms_error *error)
+{
+    return client_token(data, tenant, "export", out, size, error);
+}
+
+static int command_export(int argc, char **argv)
+{
+    const struct export_environment environment = {.data_default = DATA_DEFAULT,
+                                                   .development_token = export_token};
+    return export_main(argc, argv, &environment);
 }
 
 static int command_import(int argc, char **argv)
@@ -422,7 +443,7 @@ static const struct {
     int (*run)(int argc, char **argv);
 } commands[] = {
     {"serve", command_serve},   {"token", command_token},   {"import", command_import},
-    {"webhook", webhook_command_main}, {"verify", command_verify}, {"schema", command_schema},
+    {"export", command_export}, {"webhook", webhook_command_main}, {"verify", command_verify}, {"schema", command_schema},
 };
 
 static int unknown_command(const char *name)

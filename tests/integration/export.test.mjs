@@ -1,6 +1,7 @@
 // Exports: a tenant's orders as one long answer from one snapshot, that can be gone on with.
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
+import http from 'node:http';
 import http2 from 'node:http2';
 import { after, before, test } from 'node:test';
 
@@ -67,6 +68,7 @@ function parse(text) {
   return rows;
 }
 const table = (text) => { const [names, ...rest] = parse(text); return rest.map((row) => { assert.equal(row.length, names.length); return Object.fromEntries(names.map((name, i) => [name, row[i]])); }); };
+const bareRows = (text) => table(text).map(({ cursor, ...row }) => row); // a cursor tells when its export began
 const bare = (cell) => (cell.startsWith("'") ? cell.slice(1) : cell);
 
 test('JSON Lines: every order once, as the API shows it, in the order of placing', async () => {
@@ -247,4 +249,126 @@ test('orders of the largest size', async () => {
   assert.equal(found.length, 12);
   assert.ok(found.every((order) => order.lineItems.length === 500 && order.lineItems[499].options.note.length === 500));
   assert.equal(table((await get('/export/orders.csv', { token })).body).filter((row) => row.externalRef.startsWith('HUGE')).length, 6000);
+});
+
+// ---- liteoms export ----
+
+const exporting = (url, ...args) => run('export', '--tenant', 'big', '--token', admin, '--url', url, ...args);
+
+test('liteoms export: to a file and to standard output, both forms; wrong usage', async () => {
+  const whole = (await get('/export/orders.jsonl')).body;
+  const file = fresh('.jsonl');
+  const one = await exporting(server.url, '-o', file);
+  assert.equal(one.code, 0, one.stderr);
+  assert.match(one.stderr, new RegExp(`^liteoms export: ${ids(whole).length} orders, `));
+  assert.deepEqual(ids(fs.readFileSync(file, 'utf8')), ids(whole));
+  assert.equal(lines(fs.readFileSync(file, 'utf8')).length, ids(whole).length, 'nothing but orders');
+  assert.ok(!fs.existsSync(`${file}.resume`));
+  assert.deepEqual(ids((await exporting(server.url, '--quiet')).stdout), ids(whole));
+  const csv = await exporting(server.url, '--format', 'csv', '--quiet');
+  assert.deepEqual(bareRows(csv.stdout), bareRows((await get('/export/orders.csv')).body));
+  const none = await exporting(server.url, '--format', 'csv', '--stage', 'DRAFT', '--quiet');
+  assert.equal(none.stdout.split('\r\n').length, 2);
+  for (const args of [['--format', 'xml'], ['more'], ['--retry', 'x'], ['--nothing']]) assert.equal((await exporting(server.url, ...args)).code, 2, args[0]);
+  assert.equal((await run('export')).code, 2);
+  assert.equal((await run('export', '--help')).code, 0);
+});
+
+test('liteoms export: refusals are told in one line and not repeated', async () => {
+  for (const [args, line] of [
+    [['--token', 'nonsense'], /token/i],
+    [['--stage', 'LOST'], /"stage" is a list of stages/],
+    [['--after', 'x'], /not a cursor/],
+    [['--token', server.token('customer', 'c', { tenant: 'big' })], /export_orders/],
+  ]) {
+    const answer = await exporting(server.url, ...args);
+    assert.equal(answer.code, 1, line);
+    assert.match(answer.stderr, /^liteoms export: [^\n]+\n$/);
+    assert.match(answer.stderr, line);
+  }
+  const gone = await exporting('http://127.0.0.1:1', '--retry', '1');
+  assert.equal(gone.code, 1);
+});
+
+// Cuts every connection after so many bytes of an answer, up to `times`.
+async function cutting(bytes, times) {
+  const there = { cuts: 0, requests: [] };
+  const proxy = http.createServer((request, response) => {
+    there.requests.push(request.url);
+    const upstream = http.request(`${server.url}${request.url}`, { headers: { ...request.headers, host: '' } }, (answer) => {
+      response.writeHead(answer.statusCode, { 'content-type': answer.headers['content-type'] });
+      let sent = 0;
+      answer.on('data', (part) => {
+        if (there.cuts < times && sent + part.length > bytes) {
+          there.cuts++;
+          response.write(part.subarray(0, bytes - sent), () => { response.socket?.destroy(); upstream.destroy(); });
+          answer.pause();
+          return;
+        }
+        sent += part.length;
+        response.write(part);
+      });
+      answer.on('end', () => response.end());
+      answer.on('error', () => {});
+    });
+    upstream.on('error', () => {});
+    upstream.end();
+  });
+  await new Promise((resolve) => proxy.listen(0, '127.0.0.1', resolve));
+  there.url = `http://127.0.0.1:${proxy.address().port}`;
+  there.close = () => { proxy.closeAllConnections(); proxy.close(); };
+  return there;
+}
+
+test('liteoms export: connections that are cut again and again, and a run that is started again', async () => {
+  const whole = (await get('/export/orders.jsonl')).body;
+  const expected = bareRows((await get('/export/orders.csv')).body);
+  const there = await cutting(700000, 5);
+  const file = fresh('.jsonl');
+  const one = await exporting(there.url, '-o', file);
+  assert.equal(one.code, 0, one.stderr);
+  assert.ok(there.cuts >= 3 && there.requests.slice(1).every((url) => url.includes('after=')), `${there.cuts}`);
+  assert.deepEqual(ids(fs.readFileSync(file, 'utf8')), ids(whole));
+  assert.match(one.stderr, new RegExp(`${ids(whole).length} orders`));
+  there.cuts = 0;
+  const csv = await exporting(there.url, '--format', 'csv', '--quiet');
+  assert.ok(there.cuts >= 1);
+  assert.deepEqual(bareRows(csv.stdout), expected);
+  there.close();
+
+  for (const format of ['jsonl', 'csv']) {
+    const always = await cutting(500000, 1), name = fresh(`.${format}`);
+    const first = await exporting(always.url, '--format', format, '--retry', '0', '-o', name);
+    assert.equal(first.code, 1, first.stderr);
+    assert.match(first.stderr, /the same command goes on from there/);
+    assert.ok(fs.existsSync(`${name}.resume`));
+    fs.appendFileSync(name, '{"half'); // as a run leaves it that is killed while it writes
+    const second = await exporting(always.url, '--format', format, '-o', name);
+    assert.equal(second.code, 0, second.stderr);
+    assert.match(second.stderr, /goes on behind \d+ bytes/);
+    assert.ok(!fs.existsSync(`${name}.resume`));
+    const text = fs.readFileSync(name, 'utf8');
+    if (format === 'csv') assert.deepEqual(bareRows(text), expected);
+    else assert.deepEqual(ids(text), ids(whole));
+    always.close();
+  }
+});
+
+test('a server that is killed while it exports: the client goes on when it is back', async () => {
+  const data = fresh('-data');
+  let one = await Server.start({ data, args: ['--listen', '127.0.0.1:0'] });
+  const caller = new Caller(one, 'admin', 'boss', { tenant: 'demo' });
+  await place(caller, 600);
+  caller.close();
+  const token = one.token('admin', 'boss', { tenant: 'demo' }), port = one.port;
+  const expected = ids((await curl('-H', `authorization: Bearer ${token}`, `${one.url}/export/orders.jsonl`)).body);
+  const running = run('export', '--tenant', 'demo', '--token', token, '--url', one.url, '--quiet');
+  await sleep(60);
+  await one.kill();
+  await sleep(300);
+  one = await Server.start({ data, args: ['--listen', `127.0.0.1:${port}`] });
+  const answer = await running;
+  assert.equal(answer.code, 0, answer.stderr);
+  assert.deepEqual(ids(answer.stdout), expected);
+  await one.stop();
 });
