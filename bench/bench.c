@@ -6,7 +6,6 @@
  * Everything is bounded: seconds per phase, requests per fill, and the children die with this process.
  */
 #include <errno.h>
-#include <ftw.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -18,6 +17,7 @@
 #include "bench/measure.h"
 #include "bench/process.h"
 #include "bench/report.h"
+#include "bench/setup.h"
 #include "runtime/base/alloc.h"
 #include "runtime/base/assert.h"
 
@@ -56,40 +56,9 @@ struct bench {
 
 /* ---- small things ---- */
 
-static double env_number(const char *name, double normal)
-{
-    const char *text = getenv(name);
-    return text && *text ? strtod(text, NULL) : normal;
-}
-
-static const char *env_text(const char *name, const char *normal)
-{
-    const char *text = getenv(name);
-    return text && *text ? text : normal;
-}
-
 static bool wanted(const struct bench *bench, const char *phases)
 {
     return strpbrk(bench->settings.phases, phases) != NULL;
-}
-
-static void sleep_ms(long ms)
-{
-    struct timespec pause = {ms / 1000, ms % 1000 * 1000000};
-    nanosleep(&pause, NULL);
-}
-
-static int remove_one(const char *path, const struct stat *info, int kind, struct FTW *where)
-{
-    (void)info;
-    (void)kind;
-    (void)where;
-    return remove(path);
-}
-
-static void remove_folder(const char *path)
-{
-    (void)nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
 static bool fail(struct bench *bench, const struct oms_error *error)
@@ -100,9 +69,6 @@ static bool fail(struct bench *bench, const struct oms_error *error)
 }
 
 /* ---- servers ---- */
-
-/* getopt-free arguments: exec wants char *, and does not write to them. */
-#define ARGUMENT(text) ((char *)(uintptr_t)(text))
 
 static struct measure_target server_target(const struct bench *bench)
 {
@@ -130,10 +96,10 @@ static bool start_floor(struct bench *bench, unsigned index)
     snprintf(shards, sizeof(shards), "%u", bench->settings.shards);
     snprintf(folder, sizeof(folder), "%s/floor-%s", bench->settings.data, modes[index]);
     snprintf(log, sizeof(log), "%s/floor-%s.log", bench->settings.data, modes[index]);
-    remove_folder(folder);
-    char *argv[] = {ARGUMENT(bench->settings.floors),
-                    ARGUMENT(modes[index]),
-                    ARGUMENT("127.0.0.1:0"),
+    setup_remove_folder(folder);
+    char *argv[] = {SETUP_ARGUMENT(bench->settings.floors),
+                    SETUP_ARGUMENT(modes[index]),
+                    SETUP_ARGUMENT("127.0.0.1:0"),
                     folder,
                     shards,
                     NULL};
@@ -150,34 +116,34 @@ static void end_floors(struct bench *bench)
         if (bench->floors[i].pid > 0)
             (void)process_stop(&bench->floors[i]);
     snprintf(folder, sizeof(folder), "%s/floor-durable", bench->settings.data);
-    remove_folder(folder);
+    setup_remove_folder(folder);
 }
 
 static bool start_again(struct bench *bench)
 {
     char shards[16];
     struct oms_error error;
-    char *argv[] = {ARGUMENT(bench->settings.liteoms),
-                    ARGUMENT("serve"),
-                    ARGUMENT("--dev"),
-                    ARGUMENT("--data"),
+    char *argv[] = {SETUP_ARGUMENT(bench->settings.liteoms),
+                    SETUP_ARGUMENT("serve"),
+                    SETUP_ARGUMENT("--dev"),
+                    SETUP_ARGUMENT("--data"),
                     bench->folder,
-                    ARGUMENT("--listen"),
-                    ARGUMENT("127.0.0.1:0"),
-                    ARGUMENT("--shards"),
+                    SETUP_ARGUMENT("--listen"),
+                    SETUP_ARGUMENT("127.0.0.1:0"),
+                    SETUP_ARGUMENT("--shards"),
                     shards,
                     NULL};
-    char *token_argv[] = {ARGUMENT(bench->settings.liteoms),
-                          ARGUMENT("token"),
-                          ARGUMENT("--tenant"),
-                          ARGUMENT("demo"),
-                          ARGUMENT("--sub"),
-                          ARGUMENT("bench"),
-                          ARGUMENT("--role"),
-                          ARGUMENT("admin"),
-                          ARGUMENT("--ttl"),
-                          ARGUMENT("86400"),
-                          ARGUMENT("--data"),
+    char *token_argv[] = {SETUP_ARGUMENT(bench->settings.liteoms),
+                          SETUP_ARGUMENT("token"),
+                          SETUP_ARGUMENT("--tenant"),
+                          SETUP_ARGUMENT("demo"),
+                          SETUP_ARGUMENT("--sub"),
+                          SETUP_ARGUMENT("bench"),
+                          SETUP_ARGUMENT("--role"),
+                          SETUP_ARGUMENT("admin"),
+                          SETUP_ARGUMENT("--ttl"),
+                          SETUP_ARGUMENT("86400"),
+                          SETUP_ARGUMENT("--data"),
                           bench->folder,
                           NULL};
 
@@ -193,7 +159,7 @@ static bool start_liteoms(struct bench *bench, const char *name)
 {
     snprintf(bench->folder, sizeof(bench->folder), "%s/%s", bench->settings.data, name);
     snprintf(bench->log, sizeof(bench->log), "%s/%s.log", bench->settings.data, name);
-    remove_folder(bench->folder);
+    setup_remove_folder(bench->folder);
     bench->next_number = 0;
     return start_again(bench);
 }
@@ -212,7 +178,7 @@ static void stop_server(struct bench *bench)
 static void end_server(struct bench *bench)
 {
     stop_server(bench);
-    remove_folder(bench->folder);
+    setup_remove_folder(bench->folder);
 }
 
 /* ---- one measurement ---- */
@@ -488,7 +454,7 @@ static void settle(struct bench *bench)
         if (i >= 20 && lag <= 0 && now < rss + (1u << 20) && now + (1u << 20) > rss)
             return;
         rss = now;
-        sleep_ms(200);
+        setup_sleep_ms(200);
     }
 }
 
@@ -524,7 +490,7 @@ struct killer {
 static void *kill_later(void *argument)
 {
     struct killer *killer = argument;
-    sleep_ms(killer->after_ms);
+    setup_sleep_ms(killer->after_ms);
     kill(killer->process->pid, SIGKILL);
     return NULL;
 }
@@ -641,21 +607,21 @@ static void read_settings(struct settings *settings)
 {
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
 
-    settings->liteoms = env_text("BENCH_LITEOMS", "build/liteoms");
-    settings->floors = env_text("BENCH_FLOORS", "build/bench/liteoms-floors");
-    settings->data = env_text("BENCH_DATA", "build/bench-data");
-    settings->json = env_text("BENCH_JSON", "build/bench.json");
-    settings->phases = env_text("BENCH_PHASES", "abcdefgmk");
-    settings->warmup_s = env_number("BENCH_WARMUP", 2);
-    settings->duration_s = env_number("BENCH_SECONDS", 8);
-    settings->rounds = (unsigned)env_number("BENCH_ROUNDS", 3);
+    settings->liteoms = setup_text("BENCH_LITEOMS", "build/liteoms");
+    settings->floors = setup_text("BENCH_FLOORS", "build/bench/liteoms-floors");
+    settings->data = setup_text("BENCH_DATA", "build/bench-data");
+    settings->json = setup_text("BENCH_JSON", "build/bench.json");
+    settings->phases = setup_text("BENCH_PHASES", "abcdefgmk");
+    settings->warmup_s = setup_number("BENCH_WARMUP", 2);
+    settings->duration_s = setup_number("BENCH_SECONDS", 8);
+    settings->rounds = (unsigned)setup_number("BENCH_ROUNDS", 3);
     if (settings->rounds < 1 || settings->rounds > 100)
         settings->rounds = 3;
     /* What the server takes by itself: a core is left for the committer, the materialiser and the kernel. */
     long shards = cores > 2 ? cores - 1 : 1;
-    settings->shards = (unsigned)env_number("BENCH_SHARDS", (double)(shards > 64 ? 64 : shards));
-    settings->orders = (size_t)env_number("BENCH_ORDERS", 10000);
-    settings->store_orders = (uint64_t)env_number("BENCH_STORE_ORDERS", 1000000);
+    settings->shards = (unsigned)setup_number("BENCH_SHARDS", (double)(shards > 64 ? 64 : shards));
+    settings->orders = (size_t)setup_number("BENCH_ORDERS", 10000);
+    settings->store_orders = (uint64_t)setup_number("BENCH_STORE_ORDERS", 1000000);
     if (settings->orders < 1 || settings->orders > 65536)
         settings->orders = 10000;
 }

@@ -5,26 +5,24 @@
  * The events are holds placed and released on hot orders by the load client, paced on a thread beside the
  * readers'; server and both threads share the machine. Everything is bounded: readers, seconds, events.
  */
-#include <ftw.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "bench/load/readers.h"
 #include "bench/load/workload.h"
 #include "bench/process.h"
+#include "bench/setup.h"
 #include "runtime/base/alloc.h"
 #include "runtime/base/assert.h"
 #include "runtime/base/buf.h"
 
 #define DOCUMENT                                                                                             \
     "subscription { tenantEvents { cursor event { commit at command order { orderId stage } } } }"
-#define STREAMS        100 /* of a connection: what the server announces */
-#define ORDERS         1000
-#define SETTLE_MS      1000
-#define ARGUMENT(text) ((char *)(uintptr_t)(text))
+#define STREAMS   100 /* of a connection: what the server announces */
+#define ORDERS    1000
+#define SETTLE_MS 1000
 
 struct bench {
     const char *liteoms, *data, *json_path;
@@ -41,32 +39,6 @@ struct bench {
 
 /* ---- small things ---- */
 
-static double env_number(const char *name, double normal)
-{
-    const char *text = getenv(name);
-    return text && *text ? strtod(text, NULL) : normal;
-}
-
-static const char *env_text(const char *name, const char *normal)
-{
-    const char *text = getenv(name);
-    return text && *text ? text : normal;
-}
-
-static void sleep_ms(long ms)
-{
-    struct timespec pause = {ms / 1000, ms % 1000 * 1000000};
-    nanosleep(&pause, NULL);
-}
-
-static int remove_one(const char *path, const struct stat *info, int kind, struct FTW *where)
-{
-    (void)info;
-    (void)kind;
-    (void)where;
-    return remove(path);
-}
-
 static bool fail(struct bench *bench, const char *what, const char *why)
 {
     fprintf(stderr, "bench: %s: %s\n", what, why);
@@ -80,31 +52,31 @@ static bool start(struct bench *bench)
 {
     char shards[16];
     struct oms_error error;
-    char *argv[] = {ARGUMENT(bench->liteoms),
-                    ARGUMENT("serve"),
-                    ARGUMENT("--dev"),
-                    ARGUMENT("--data"),
+    char *argv[] = {SETUP_ARGUMENT(bench->liteoms),
+                    SETUP_ARGUMENT("serve"),
+                    SETUP_ARGUMENT("--dev"),
+                    SETUP_ARGUMENT("--data"),
                     bench->folder,
-                    ARGUMENT("--listen"),
-                    ARGUMENT("127.0.0.1:0"),
-                    ARGUMENT("--shards"),
+                    SETUP_ARGUMENT("--listen"),
+                    SETUP_ARGUMENT("127.0.0.1:0"),
+                    SETUP_ARGUMENT("--shards"),
                     shards,
                     NULL};
-    char *token_argv[] = {ARGUMENT(bench->liteoms),
-                          ARGUMENT("token"),
-                          ARGUMENT("--tenant"),
-                          ARGUMENT("demo"),
-                          ARGUMENT("--sub"),
-                          ARGUMENT("bench"),
-                          ARGUMENT("--role"),
-                          ARGUMENT("admin"),
-                          ARGUMENT("--ttl"),
-                          ARGUMENT("86400"),
-                          ARGUMENT("--data"),
+    char *token_argv[] = {SETUP_ARGUMENT(bench->liteoms),
+                          SETUP_ARGUMENT("token"),
+                          SETUP_ARGUMENT("--tenant"),
+                          SETUP_ARGUMENT("demo"),
+                          SETUP_ARGUMENT("--sub"),
+                          SETUP_ARGUMENT("bench"),
+                          SETUP_ARGUMENT("--role"),
+                          SETUP_ARGUMENT("admin"),
+                          SETUP_ARGUMENT("--ttl"),
+                          SETUP_ARGUMENT("86400"),
+                          SETUP_ARGUMENT("--data"),
                           bench->folder,
                           NULL};
     snprintf(shards, sizeof(shards), "%u", bench->shards);
-    (void)nftw(bench->folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    setup_remove_folder(bench->folder);
     if (process_start(argv, bench->log, &bench->server, &error) != OMS_OK ||
         process_line(token_argv, bench->token, sizeof(bench->token), &error) != OMS_OK)
         return fail(bench, "start", error.message);
@@ -116,7 +88,7 @@ static void stop(struct bench *bench)
     if (bench->server.pid > 0 && process_stop(&bench->server) != 0)
         (void)fail(bench, "stop", bench->log);
     bench->server.pid = 0;
-    (void)nftw(bench->folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    setup_remove_folder(bench->folder);
 }
 
 static bool make_orders(struct bench *bench)
@@ -245,11 +217,11 @@ static void measure(struct bench *bench, const struct phase *phase)
                    source.status != OMS_OK ? source.error.message : source.result.first_wrong);
     readers_look(readers, &result); /* what came in time: the rate */
     print_row(bench, phase, &result, seconds, cores);
-    sleep_ms(SETTLE_MS);
+    setup_sleep_ms(SETTLE_MS);
     readers_look(readers, &result); /* all of it: the check */
     check(bench, phase, &result);
     readers_close(readers);
-    sleep_ms(SETTLE_MS);
+    setup_sleep_ms(SETTLE_MS);
 }
 
 /* ---- memory ---- */
@@ -265,13 +237,13 @@ static void measure_memory(struct bench *bench, bool get, unsigned connections, 
     struct readers *readers;
     struct oms_error error;
     uint64_t before = 0, after = 0;
-    sleep_ms(3000);
+    setup_sleep_ms(3000);
     (void)process_rss(&bench->server, &before);
     if (readers_open(&config, &readers, &error) != OMS_OK) {
         (void)fail(bench, "memory", error.message);
         return;
     }
-    sleep_ms(3000);
+    setup_sleep_ms(3000);
     (void)process_rss(&bench->server, &after);
     double each = ((double)after - (double)before) / (connections * STREAMS);
     printf("an idle stream (%s): %.1f KiB of the whole process, %u streams; aim %.0f: %s\n",
@@ -281,7 +253,7 @@ static void measure_memory(struct bench *bench, bool get, unsigned connections, 
                     bench->json.len > 1 ? "," : "", get ? "GET" : "POST", each,
                     each < target ? "true" : "false");
     readers_close(readers);
-    sleep_ms(SETTLE_MS);
+    setup_sleep_ms(SETTLE_MS);
 }
 
 static void write_json(struct bench *bench)
@@ -301,11 +273,11 @@ int main(void)
     };
     static struct bench bench;
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    bench.liteoms = env_text("BENCH_LITEOMS", "build/liteoms");
-    bench.data = env_text("BENCH_DATA", "build/bench-data");
-    bench.json_path = env_text("BENCH_STREAMS_JSON", "build/bench-streams.json");
-    bench.seconds = env_number("BENCH_SECONDS", 8);
-    bench.shards = (unsigned)env_number("BENCH_SHARDS", cores > 1 ? (double)cores - 1 : 1);
+    bench.liteoms = setup_text("BENCH_LITEOMS", "build/liteoms");
+    bench.data = setup_text("BENCH_DATA", "build/bench-data");
+    bench.json_path = setup_text("BENCH_STREAMS_JSON", "build/bench-streams.json");
+    bench.seconds = setup_number("BENCH_SECONDS", 8);
+    bench.shards = (unsigned)setup_number("BENCH_SHARDS", cores > 1 ? (double)cores - 1 : 1);
     snprintf(bench.folder, sizeof(bench.folder), "%s/streams", bench.data);
     snprintf(bench.log, sizeof(bench.log), "%s/streams.log", bench.data);
     oms_buf_init(&bench.json, 1u << 20);
