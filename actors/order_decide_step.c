@@ -21,9 +21,11 @@ static bool in_stage(const struct order_work *work, size_t index)
     return work->activities[index].stage == work->stage;
 }
 
-static bool waiting(const struct order_work *work, size_t index)
+/* A step that does not apply to the order waits for nobody. */
+static bool waiting(struct order_work *work, size_t index)
 {
-    return in_stage(work, index) && work->outcomes[index] == ORDER_OUTCOME_WAITING;
+    return in_stage(work, index) && work->outcomes[index] == ORDER_OUTCOME_WAITING &&
+           order_steps_applies(work, index);
 }
 
 static enum order_command_type command_of(const struct order_work *work, size_t index)
@@ -39,7 +41,7 @@ static enum order_command_type command_of(const struct order_work *work, size_t 
  * The step under review: by name, else the stage's review_order step, else one that was escalated. `again`
  * takes a rejected one too.
  */
-static size_t review_step(const struct order_work *work, struct oms_str name, bool again)
+static size_t review_step(struct order_work *work, struct oms_str name, bool again)
 {
     size_t escalated = NO_STEP;
 
@@ -55,7 +57,7 @@ static size_t review_step(const struct order_work *work, struct oms_str name, bo
     return escalated;
 }
 
-static size_t escalation_step(const struct order_work *work)
+static size_t escalation_step(struct order_work *work)
 {
     for (size_t i = 0; i < work->activity_count; i++)
         if (waiting(work, i) && command_of(work, i) == ORDER_COMMAND_ESCALATE_REVIEWER)
@@ -68,7 +70,7 @@ static struct oms_str asked_name(const struct order_work *work)
     return work->command ? work->command->step.step_name : OMS_STR_NONE;
 }
 
-static bool any_waiting(const struct order_work *work)
+static bool any_waiting(struct order_work *work)
 {
     for (size_t i = 0; i < work->activity_count; i++)
         if (waiting(work, i))
@@ -115,6 +117,7 @@ static void emit_reset(struct order_work *work, size_t from)
     for (size_t i = from; i < work->activity_count && in_stage(work, i); i++) {
         work->outcomes[i] = ORDER_OUTCOME_WAITING;
         work->started[i] = false;
+        work->applies[i] = 0; /* asked again when its turn comes */
     }
 }
 

@@ -88,6 +88,8 @@ void order_steps_end(struct order_work *work);
 void order_steps_events_are_in(struct order_work *work);
 /* Steps that would become current but whose `when` does not hold are NOT_APPLICABLE from now on. */
 void order_steps_pass(struct order_work *work);
+/* Whether `when` of a waiting step holds, or held when its turn came. */
+bool order_steps_applies(struct order_work *work, size_t index);
 /* Gates of the command: order of its own step, required steps of the stage. Adds refusals. */
 bool order_check_steps(struct order_work *work);
 /* Whether the required steps of the stage that is being left are done (own: the command whose step does not

@@ -106,7 +106,7 @@ void order_steps_events_are_in(struct order_work *work)
 }
 
 /* Whether the step is one that this order takes; asked of steps that wait and have not started. */
-static bool applies(struct order_work *work, size_t index)
+bool order_steps_applies(struct order_work *work, size_t index)
 {
     const struct workflow_step *step;
 
@@ -124,7 +124,7 @@ static bool applies(struct order_work *work, size_t index)
 static bool unsatisfied(struct order_work *work, size_t index)
 {
     return !work->activities[index].optional && (work->outcomes[index] == ORDER_OUTCOME_REJECTED ||
-                                                 (waiting(work, index) && applies(work, index)));
+                                                 (waiting(work, index) && order_steps_applies(work, index)));
 }
 
 static bool in_stage(const struct order_work *work, size_t index, enum order_stage stage)
@@ -166,7 +166,8 @@ size_t order_steps_current(const struct order_work *work)
 static size_t own_step(struct order_work *work, enum order_command_type type, enum order_stage stage)
 {
     for (size_t i = 0; i < work->activity_count; i++)
-        if (in_stage(work, i, stage) && waiting(work, i) && command_of(work, i) == type && applies(work, i))
+        if (in_stage(work, i, stage) && waiting(work, i) && command_of(work, i) == type &&
+            order_steps_applies(work, i))
             return i;
     return NO_STEP;
 }
@@ -297,7 +298,7 @@ static void skip_before(struct order_work *work, size_t index)
     for (size_t i = 0; i < index; i++) {
         if (!in_stage(work, i, work->activities[index].stage) || !waiting(work, i))
             continue;
-        if (!applies(work, i))
+        if (!order_steps_applies(work, i))
             finish_bare(work, i, ORDER_OUTCOME_NOT_APPLICABLE);
         else if (work->activities[i].optional)
             finish_bare(work, i, ORDER_OUTCOME_SKIPPED);
@@ -353,7 +354,8 @@ void order_steps_leave(struct order_work *work, enum order_stage from, enum orde
     finish_of_command(work, leaving, from, true);
     for (size_t i = 0; i < work->activity_count; i++)
         if (in_stage(work, i, from) && waiting(work, i))
-            finish_bare(work, i, applies(work, i) ? ORDER_OUTCOME_SKIPPED : ORDER_OUTCOME_NOT_APPLICABLE);
+            finish_bare(work, i,
+                        order_steps_applies(work, i) ? ORDER_OUTCOME_SKIPPED : ORDER_OUTCOME_NOT_APPLICABLE);
     finish_of_command(work, leaving, to, false);
 }
 
@@ -361,7 +363,7 @@ void order_steps_pass(struct order_work *work)
 {
     size_t current;
 
-    while ((current = order_steps_current(work)) != NO_STEP && !applies(work, current))
+    while ((current = order_steps_current(work)) != NO_STEP && !order_steps_applies(work, current))
         finish_bare(work, current, ORDER_OUTCOME_NOT_APPLICABLE);
 }
 
@@ -408,7 +410,7 @@ size_t order_steps_perform(struct order_work *work, struct oms_str name, struct 
         refusal_add(work->refusals, REFUSAL_UNEXPECTED_STEP, field,
                     "Step %.*s belongs to stage %s, the order is %s", OMS_STR_ARG(name),
                     order_stage_name(work->activities[index].stage), order_stage_name(work->stage));
-    else if (!applies(work, index))
+    else if (!order_steps_applies(work, index))
         refusal_add(work->refusals, REFUSAL_UNEXPECTED_STEP, field, "Step %.*s does not apply to this order",
                     OMS_STR_ARG(name));
     else if (check_step_role(work, order_step_of(work, &work->activities[index])) &&

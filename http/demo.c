@@ -105,6 +105,53 @@ static enum oms_status put_tenant(struct rt_host *host, const struct tenant_vers
     return OMS_OK;
 }
 
+/*
+ * The demo tenant's workflow shows the language (docs/workflow.md) without being in the way of an ordinary
+ * order: the built-in steps, one more for gifts, with a deadline, and conditions of returns and refunds.
+ */
+static const char demo_tenant[] =
+    "{\"name\":\"" HTTP_DEMO_TENANT "\",\"workflow\":{\"steps\":["
+    "{\"stage\":\"PENDING\",\"stepName\":\"confirm_order\",\"activityStatus\":\"AwaitingConfirmation\","
+    "\"sequence\":10},"
+    "{\"stage\":\"CONFIRMED\",\"stepName\":\"review_order\",\"activityStatus\":\"AwaitingReview\","
+    "\"sequence\":10,"
+    "\"optional\":true},"
+    "{\"stage\":\"CONFIRMED\",\"stepName\":\"pick_and_pack\",\"activityStatus\":\"AwaitingPicking\","
+    "\"sequence\":20,"
+    "\"optional\":true},"
+    "{\"stage\":\"CONFIRMED\",\"stepName\":\"gift_wrap\",\"activityStatus\":\"AwaitingWrapping\","
+    "\"sequence\":30,"
+    "\"when\":[{\"field\":\"productSku\",\"op\":\"matches\",\"value\":\"^GIFT-\"}],\"dueIn\":\"P1D\","
+    "\"onDue\":\"skip\"},"
+    "{\"stage\":\"CONFIRMED\",\"stepName\":\"mark_as_shipped\",\"activityStatus\":\"AwaitingShipment\","
+    "\"sequence\":40},"
+    "{\"stage\":\"SHIPPED\",\"stepName\":\"mark_as_completed\",\"activityStatus\":\"AwaitingCompletion\","
+    "\"sequence\":10},"
+    "{\"stage\":\"COMPLETED\",\"stepName\":\"request_return\",\"sequence\":10,\"conditions\":{\"days_to_"
+    "return\":30,"
+    "\"non_returnable_sku_patterns\":[\"^GIFT-CARD\"]}},"
+    "{\"stage\":\"COMPLETED\",\"stepName\":\"process_refund\",\"sequence\":20,\"conditions\":{"
+    "\"restocking_fee_percent\":0}}],"
+    "\"defaults\":{\"days_to_return\":30,\"allow_partial_return\":true,\"auto_approve\":false}}}";
+
+static enum oms_status put_demo(struct rt_host *host, struct oms_error *error)
+{
+    struct oms_json_error fault;
+    struct tenant_version *version;
+    struct oms_value config;
+    struct oms_arena arena;
+    oms_arena_init(&arena, 16384, OMS_REQUEST_ARENA_BYTES_MAX);
+    enum oms_status status =
+        oms_json_parse(oms_str_of(demo_tenant), OMS_JSON_DEPTH_MAX, &arena, &config, &fault);
+    OMS_ASSERT(status == OMS_OK);
+    status = tenant_parse(&config, &version, error);
+    OMS_ASSERT(status == OMS_OK);
+    status = put_tenant(host, version, error);
+    tenant_version_release(version);
+    oms_arena_fini(&arena);
+    return status;
+}
+
 static enum oms_status put_default(struct rt_host *host, struct oms_str name, struct oms_error *error)
 {
     struct tenant_version *version = tenant_create_default(name);
@@ -131,7 +178,7 @@ enum oms_status http_demo_tenants(struct actors_system *system, struct rt_host *
         tenant_version_release(version);
     }
     if (status == OMS_OK && config->dev && !demo)
-        status = put_default(host, OMS_STR(HTTP_DEMO_TENANT), error);
+        status = put_demo(host, error);
     if (status == OMS_OK && config->single_tenant.len && !single &&
         !(config->dev && oms_str_eq_c(config->single_tenant, HTTP_DEMO_TENANT)))
         status = put_default(host, config->single_tenant, error);

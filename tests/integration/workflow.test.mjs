@@ -1,10 +1,12 @@
 // A tenant's own workflow: required and optional steps, reviews that send back, deadlines, conditions of returns and
 // refunds, and orders that stay on the version they were created under.
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import path from 'node:path';
 import { after, before, test } from 'node:test';
 
 import { Caller, basket } from './lib/client.mjs';
-import { Server, fresh, until, withServer } from './lib/server.mjs';
+import { Server, fresh, repository, until, withServer } from './lib/server.mjs';
 
 const step = (stage, stepName, activityStatus, sequence, more = {}) => ({ stage, stepName, activityStatus, sequence, ...more });
 const workflow = {
@@ -326,4 +328,21 @@ test('SKUs that never come back, and what their patterns may cost', () => withSh
   assert.equal((await staff.order(orderId)).stage, 'CONFIRMED');
   for (const pattern of ['(a+)+$', '^(([a-z])+.)+[A-Z]([a-z])+$', '(', 'x'.repeat(300), '(?{die})'])
     assert.match((await update(admin, { workflow: { steps: [], defaults: { non_returnable_sku_patterns: [pattern] } } })).userErrors[0]?.message ?? pattern, /pattern/, pattern);
+}));
+
+test('docs/workflow.md: its examples are accepted, drawn and refused as it says', () => withShop(undefined, async ({ admin }) => {
+  const page = fs.readFileSync(path.join(repository, 'docs/workflow.md'), 'utf8');
+  const fences = [...page.matchAll(/^```(\w+)(?: (\w+))?\n([^]*?)^```$/gm)].map((match) => ({ language: match[1], kind: match[2], text: match[3] }));
+  assert.deepEqual(fences.map((one) => `${one.language} ${one.kind ?? ''}`.trim()), ['json workflow', 'mermaid', 'graphql', 'json refused', 'text'], 'all of them are tested');
+  const [example, picture, mutation, refused, faults] = fences.map((one) => one.text);
+  const dry = await admin.post(mutation);
+  assert.deepEqual([dry.json.errors, dry.json.data.updateWorkflow.userErrors], [undefined, []], dry.body);
+  const told = await update(admin, { workflow: JSON.parse(refused) });
+  assert.equal(told.userErrors.map((error) => `${error.field.join('.')}: ${error.message}\n`).join(''), faults);
+  assert.deepEqual((await update(admin, { workflow: JSON.parse(example) })).userErrors, []);
+  assert.equal((await admin.query('{ tenant { workflow { text } } }')).tenant.workflow.text, picture);
+  // Every key, field and condition of the language stands in a table.
+  for (const word of ['stage', 'stepName', 'activityStatus', 'sequence', 'optional', 'role', 'when', 'conditions', 'dueIn', 'escalateTo', 'onReject', 'finalAmount', 'productSku',
+    'days_to_return', 'non_returnable_sku_patterns', 'allow_partial_return', 'auto_approve', 'restocking_fee_percent', 'max_refund_amount', 'complete_requires'])
+    assert.match(page, new RegExp(`^\\|.*\`${word}\``, 'm'), word);
 }));

@@ -208,6 +208,7 @@ static void test_what_does_not_apply_is_passed(void **state)
     assert_true(at("Onweigh"));
     assert_int_equal(complete("check"), REFUSAL_UNEXPECTED_STEP);
     assert_string_equal(lab_message(&lab), "Step check does not apply to this order");
+    assert_int_equal(lab_step(&lab, ORDER_COMMAND_SKIP_ACTIVITY, "insure"), REFUSAL_UNEXPECTED_STEP);
     assert_int_equal(lab_simple(&lab, ORDER_COMMAND_MARK_AS_SHIPPED), REFUSAL_NONE);
     assert_int_equal(activity("weigh")->outcome, ORDER_OUTCOME_SKIPPED);
     assert_int_equal(activity("check")->outcome, ORDER_OUTCOME_NOT_APPLICABLE);
