@@ -152,8 +152,13 @@ static bool submit(struct connection *connection, uint64_t started_ns)
     stream->body_sent = 0;
     stream->status = 0;
     oms_buf_reset(&stream->response);
-    int32_t id = nghttp2_submit_request(connection->session, NULL, load->headers, load->header_count,
-                                        &provider, stream);
+    size_t header_count = load->header_count;
+    if (request.header_name) /* behind the common ones, in their last place */
+        load->headers[header_count++] = (nghttp2_nv){
+            (uint8_t *)(uintptr_t)request.header_name, (uint8_t *)(uintptr_t)request.header_value,
+            strlen(request.header_name), strlen(request.header_value), NGHTTP2_NV_FLAG_NONE};
+    int32_t id =
+        nghttp2_submit_request(connection->session, NULL, load->headers, header_count, &provider, stream);
     if (id < 0) {
         fail(load, nghttp2_strerror(id));
         return false;

@@ -22,6 +22,8 @@ struct load_request {
     struct oms_str body; /* borrowed until the answer has been checked */
     uint64_t tag;        /* comes back with the answer */
     void *buffer;        /* in: LOAD_BUFFER_SIZE bytes of the stream's own, for bodies made on the fly */
+    /* One more header of this request; copied. NULL: none. */
+    const char *header_name, *header_value;
 };
 
 #define LOAD_BUFFER_SIZE 4096

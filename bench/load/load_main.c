@@ -1,14 +1,17 @@
 /*
  * One workload against a running server, for profiling and for a look at one thing:
  *
- *   liteoms-load PORT TOKEN constant|create|get|hold|single|page [CONNECTIONS [STREAMS [SECONDS [RATE]]]]
+ *   liteoms-load PORT TOKEN constant|create|get|hold|single|page|webhook [CONNECTIONS [STREAMS [SECONDS
+ * [RATE]]]]
  *
- * get, hold and single first make the orders that they use (10,000, or one).
+ * webhook takes the secret of tenant `demo`'s provider wss for TOKEN. get, hold and single first make the
+ * orders that they use (10,000, or one).
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
+#include "bench/load/webhook_workload.h"
 #include "bench/load/workload.h"
 #include "runtime/base/alloc.h"
 
@@ -73,8 +76,8 @@ int main(int argc, char **argv)
 
     if (argc < 4) {
         fprintf(stderr,
-                "usage: liteoms-load PORT TOKEN constant|create|get|hold|single|page [CONNECTIONS [STREAMS "
-                "[SECONDS [RATE]]]]\n");
+                "usage: liteoms-load PORT TOKEN constant|create|get|hold|single|page|webhook [CONNECTIONS "
+                "[STREAMS [SECONDS [RATE]]]]\n");
         return 2;
     }
     const char *name = argv[3];
@@ -105,6 +108,20 @@ int main(int argc, char **argv)
         workload = workload_hold(&what);
     else if (strcmp(name, "page") == 0)
         workload = workload_page(&what);
+    if (strcmp(name, "webhook") == 0) {
+        struct webhook_workload hooks;
+        struct load_workload load;
+        static struct load_result result;
+        struct oms_error error;
+
+        webhook_workload_init(&hooks, config.token ? config.token : "", run_id, &load);
+        config.path = "/webhook/wss/demo/tenant_create_order";
+        config.token = NULL;
+        if (load_run(&config, &load, &result, &error) == OMS_OK)
+            return report(&result);
+        fprintf(stderr, "liteoms-load: %s\n", error.message);
+        return 1;
+    }
     if (!workload) {
         fprintf(stderr, "liteoms-load: no workload named %s\n", name);
         return 2;
