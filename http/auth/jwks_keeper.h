@@ -50,7 +50,7 @@ struct http_jwks_config {
 /* Before the host starts; fetching begins with it. Everything in the config outlives the keeper. NULL when no
  * issuer publishes keys. */
 struct http_jwks *http_jwks_create(const struct http_jwks_config *config);
-/* After the host has stopped. NULL is allowed. */
+/* After the host has been destroyed, which knows the timer. NULL is allowed. */
 void http_jwks_destroy(struct http_jwks *jwks);
 /* Waits until each issuer has been asked once, whatever it answered, or the time is over. From no shard; NULL
  * is allowed. */

@@ -2,7 +2,7 @@
  * From a public key of OpenSSL to a key that verifies tokens: the one way in, for keys of the configuration
  * and for published ones.
  *
- * A key is written again as plain public PEM, so that what libjwt gets later is a public key and nothing
+ * A key is written again as plain public PEM, so that what verifies later is a public key and nothing
  * else, whatever was in the file or document; and its kind and size are looked at here and nowhere else.
  */
 #ifndef HTTP_AUTH_PUBLIC_KEY_H

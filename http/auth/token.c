@@ -3,35 +3,33 @@
  * issuer, algorithm, signature, and only then the claims, so that nothing but a well-signed token is told why
  * it fails.
  *
- * Header and payload are read once, by jansson, from the very bytes that libjwt verifies (which reads them
- * with jansson too, so that the two cannot take one token for two). Its parser recurses, so the nesting is
- * counted before; the size is bounded by that of a token.
+ * Header and payload are read once, by jansson. Its parser recurses, so the nesting is counted before; the
+ * size is bounded by that of a token.
  */
 #include "http/auth/token.h"
 
 #include <jansson.h>
-#include <jwt.h>
 
 #include "http/auth/jwks.h"
+#include "http/auth/signature.h"
 #include "runtime/base/alloc.h"
 #include "runtime/base/assert.h"
 #include "runtime/base/buf.h"
 #include "runtime/base/encoding.h"
 #include "runtime/base/limits.h"
 
-#define SCRATCH_BYTES_MAX (1u << 20)
-#define JSON_DEPTH        16
-#define TIME_MAX_S        INT64_C(253402300799) /* the end of the year 9999 */
+#define JSON_DEPTH 16
+#define TIME_MAX_S INT64_C(253402300799) /* the end of the year 9999 */
 
 /* One token on its way through the checks. */
 struct check {
     const struct http_issuer_set *issuers;
     const struct http_issuer *issuer;
     size_t issuer_index;
-    struct oms_arena scratch;
-    struct oms_buf bytes; /* decoded header and payload */
+    struct oms_buf bytes; /* what was decoded last: in the end the signature */
     struct oms_str token;
-    json_t *header, *payload; /* ours; texts that are read from them borrow */
+    struct oms_str signed_text; /* header and payload as they came */
+    json_t *header, *payload;   /* ours; texts that are read from them borrow */
     enum http_algorithm algorithm;
     int64_t now_s;
     int64_t expires_s;
@@ -105,6 +103,20 @@ static struct oms_str text_of(const json_t *value)
                                  : OMS_STR_NONE;
 }
 
+/*
+ * A token that says what it is says that it is an access token, or a plain one (RFC 8725 section 3.11, RFC
+ * 9068 section 2.1): those of logouts or proofs of possession may bear the same signature and audience.
+ */
+static bool is_for_access(const json_t *header)
+{
+    static const char *const types[] = {"JWT", "at+jwt", "application/jwt", "application/at+jwt"};
+    const json_t *typ = json_object_get(header, "typ");
+    for (size_t i = 0; typ && i < OMS_COUNT_OF(types); i++)
+        if (oms_str_eq_nocase(text_of(typ), oms_str_of(types[i])))
+            return true;
+    return !typ;
+}
+
 static enum http_token_fault check_form(struct check *check)
 {
     struct oms_str parts[3];
@@ -116,10 +128,13 @@ static enum http_token_fault check_form(struct check *check)
     check->payload = check->header ? read_object(check, parts[1]) : NULL;
     if (!check->payload)
         return HTTP_TOKEN_MALFORMED;
-    /* One spelling of a signature only: libjwt would overlook the unused bits of its last character. */
+    if (!is_for_access(check->header))
+        return HTTP_TOKEN_MALFORMED;
+    /* One spelling of a signature only: unused bits of its last character are refused. */
     oms_buf_reset(&check->bytes);
     if (oms_base64url_decode(parts[2], &check->bytes) != OMS_OK)
         return HTTP_TOKEN_MALFORMED;
+    check->signed_text = oms_str_make(check->token.data, parts[0].len + 1 + parts[1].len);
     /* Extensions that must be understood (RFC 7515 section 4.1.11): we understand none. */
     if (json_object_get(check->header, "crit"))
         return HTTP_TOKEN_MALFORMED;
@@ -142,19 +157,6 @@ static enum http_token_fault check_issuer(struct check *check)
     return HTTP_TOKEN_FINE;
 }
 
-static bool signed_by(const char *token, const struct http_issuer_key *key, enum http_algorithm algorithm)
-{
-    jwt_t *jwt = NULL;
-    OMS_ASSERT(key->kind == http_algorithm_key(algorithm) && key->material.len > 0);
-    if (jwt_decode(&jwt, token, (const unsigned char *)key->material.data, (int)key->material.len) != 0)
-        return false;
-    /* The library read the header by itself: it must have seen the same algorithm. */
-    const char *seen = jwt_alg_str(jwt_get_alg(jwt));
-    bool same = seen && strcmp(seen, http_algorithm_name(algorithm)) == 0;
-    jwt_free(jwt);
-    return same;
-}
-
 /* Whether the key may be tried for a token with this kid, which may be absent. */
 static bool key_fits(const struct http_issuer_key *key, enum http_algorithm algorithm, struct oms_str kid)
 {
@@ -164,11 +166,13 @@ static bool key_fits(const struct http_issuer_key *key, enum http_algorithm algo
 }
 
 /* One of the keys signed the token. */
-static bool any_signed(struct check *check, const char *token, const struct http_issuer_key *keys,
-                       size_t count, struct oms_str kid)
+static bool any_signed(struct check *check, const struct http_issuer_key *keys, size_t count,
+                       struct oms_str kid)
 {
+    struct oms_str signature = oms_buf_str(&check->bytes);
     for (size_t i = 0; i < count; i++)
-        if (key_fits(&keys[i], check->algorithm, kid) && signed_by(token, &keys[i], check->algorithm)) {
+        if (key_fits(&keys[i], check->algorithm, kid) &&
+            http_signature_valid(check->algorithm, &keys[i], check->signed_text, signature)) {
             check->key_mark = keys[i].mark;
             return true;
         }
@@ -188,16 +192,13 @@ static enum http_token_fault check_signature(struct check *check)
     const json_t *named = json_object_get(check->header, "kid");
     struct oms_str kid = text_of(named);
     const struct http_issuer *issuer = check->issuer;
-    struct oms_str token = oms_str_copy(&check->scratch, check->token); /* with a NUL, for the library */
-    if (!oms_str_present(token))
-        return HTTP_TOKEN_TOO_LARGE;
     if (named && !oms_str_present(kid))
         return HTTP_TOKEN_MALFORMED; /* RFC 7515 section 4.1.4: a text */
     if (!http_issuer_publishes(issuer))
-        return any_signed(check, token.data, issuer->keys, issuer->key_count, kid) ? HTTP_TOKEN_FINE
-                                                                                   : HTTP_TOKEN_SIGNATURE;
+        return any_signed(check, issuer->keys, issuer->key_count, kid) ? HTTP_TOKEN_FINE
+                                                                       : HTTP_TOKEN_SIGNATURE;
     const struct http_key_set *set = check->issuers->fetched[check->issuer_index];
-    if (set && any_signed(check, token.data, set->keys, set->count, kid))
+    if (set && any_signed(check, set->keys, set->count, kid))
         return HTTP_TOKEN_FINE;
     bool may_come = kid.len <= OMS_JWKS_KID_BYTES_MAX && !is_published(set, kid);
     return may_come ? HTTP_TOKEN_KEY_UNKNOWN : HTTP_TOKEN_SIGNATURE;
@@ -442,7 +443,6 @@ struct http_claims *http_token_verify_or_ask(const struct http_issuer_set *issue
         check_form, check_issuer, check_signature, check_times, check_audience};
     struct check check = {.issuers = issuers, .token = token, .now_s = now_ms / 1000};
     struct http_claims *claims = NULL;
-    oms_arena_init(&check.scratch, 16u << 10, SCRATCH_BYTES_MAX);
     oms_buf_init(&check.bytes, OMS_TOKEN_BYTES_MAX);
     *fault = HTTP_TOKEN_FINE;
     for (size_t i = 0; i < OMS_COUNT_OF(steps) && *fault == HTTP_TOKEN_FINE; i++)
@@ -460,7 +460,6 @@ struct http_claims *http_token_verify_or_ask(const struct http_issuer_set *issue
     json_decref(check.header);
     json_decref(check.payload);
     oms_buf_fini(&check.bytes);
-    oms_arena_fini(&check.scratch);
     return claims;
 }
 

@@ -2,10 +2,8 @@
  * Verifying bearer tokens: JSON Web Tokens (RFC 7519) signed by a trusted issuer, compact serialisation (RFC
  * 7515 section 7.1).
  *
- * The signature is checked by libjwt, which by itself would take an HMAC made with an RSA public key and does
- * not look at times. So before it sees a token, the header's algorithm must be one that the issuer's
- * configuration names and that fits the key's kind; after it, times, audience and the rest are checked here.
- * What a token may assert is what its issuer may.
+ * Which algorithms count is said by the issuer's configuration, which keys can serve one by the key's kind,
+ * and neither by the token. What a token may assert is what its issuer may.
  */
 #ifndef HTTP_AUTH_TOKEN_H
 #define HTTP_AUTH_TOKEN_H

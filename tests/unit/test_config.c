@@ -315,9 +315,27 @@ static void assert_shown(const char *key, const char *example, const char *manua
 
 static void test_documents(void **state)
 {
-    static const char *const issuer_keys[] = {
-        "issuer",   "audience", "algorithms", "key", "keys", "hmac_secret", "tenants",    "roles",
-        "operator", "claims",   "tenant_id",  "sub", "name", "vendor_id",   "customer_id"};
+    static const char *const issuer_keys[] = {"issuer",
+                                              "audience",
+                                              "algorithms",
+                                              "key",
+                                              "keys",
+                                              "hmac_secret",
+                                              "tenants",
+                                              "roles",
+                                              "operator",
+                                              "claims",
+                                              "tenant_id",
+                                              "sub",
+                                              "name",
+                                              "vendor_id",
+                                              "customer_id",
+                                              "jwks_url",
+                                              "discovery",
+                                              "jwks_ca_file",
+                                              "jwks_allow_http",
+                                              "jwks_refetch_interval_s",
+                                              "jwks_stale_hours"};
     static const char *const tenant_keys[] = {
         "status",   "currency", "cors_origins", "rolemap", "authorizations", "workflow", "webhooks",
         "provider", "secrets",  "topics",       "map",     "max_age_seconds"};
@@ -345,7 +363,7 @@ static void test_documents(void **state)
     if (http_config_load(&config, path, &error) != OMS_OK)
         print_error("%s\n", error.message);
     assert_int_equal(error.status, OMS_OK);
-    assert_int_equal(config.issuer_count, 2);
+    assert_int_equal(config.issuer_count, 4);
     assert_int_equal(config.tenant_count, 1);
     if (http_config_check(&config, &error) != OMS_OK)
         print_error("%s\n", error.message);

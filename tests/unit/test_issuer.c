@@ -138,6 +138,28 @@ static void test_files(void **state)
     EVP_PKEY_free(key);
 }
 
+static void test_published_keys(void **state)
+{
+#define ISSUER_AT(url)                                                                                       \
+    "{\"issuer\":\"" url "\",\"audience\":\"a\",\"tenants\":\"*\",\"roles\":\"*\",\"algorithms\":["          \
+                         "\"RS256\"]"
+    (void)state;
+    assert_true(parse(ISSUER_AT("https://i.example/realm") ",\"discovery\":true}"));
+    assert_true(http_issuer_publishes(&issuer) && issuer.jwks.is_discovery);
+    assert_true(oms_str_eq_c(issuer.jwks.url, "https://i.example/realm/.well-known/openid-configuration"));
+    assert_int_equal(issuer.key_count, 0);
+    assert_int_equal(issuer.jwks.refetch_interval_s, 5);
+    assert_int_equal(issuer.jwks.stale_s, 24 * 3600);
+    assert_true(parse(ISSUER_AT("https://i.example/") ",\"discovery\":true}"));
+    assert_true(oms_str_eq_c(issuer.jwks.url, "https://i.example/.well-known/openid-configuration"));
+    assert_false(parse(ISSUER_AT("i.example") ",\"discovery\":true}"));
+    assert_non_null(strstr(message, "'issuers[0].discovery'"));
+    assert_true(parse(ISSUER_AT("i") ",\"jwks_url\":\"http://i/k\",\"jwks_allow_http\":true}"));
+    assert_false(issuer.jwks.is_discovery);
+    assert_true(parse(ISSUER_AT("i") ",\"jwks_url\":\"http://127.0.0.1/k\",\"jwks_stale_hours\":1}"));
+    assert_int_equal(issuer.jwks.stale_s, 3600);
+}
+
 static void test_mistakes(void **state)
 {
 #define SECRET ",\"hmac_secret\":\"0123456789abcdef0123456789abcdef\""
@@ -172,6 +194,23 @@ static void test_mistakes(void **state)
          "'issuers[0].roles'", "is required"},
         {"{" COMMON ",\"algorithms\":[\"HS256\"],\"operator\":\"yes\"" SECRET "}", "'issuers[0].operator'",
          "must be true or false"},
+        {"{" COMMON ",\"algorithms\":[\"HS256\"],\"jwks_url\":\"https://i/k\"}", "'issuers[0].algorithms'",
+         "cannot be published"},
+        {"{" COMMON ",\"algorithms\":[\"HS256\"],\"jwks_url\":\"https://i/k\"" SECRET "}", "'issuers[0]'",
+         "one is enough"},
+        {"{" COMMON ",\"algorithms\":[\"RS256\"],\"jwks_url\":\"http://i/k\"}", "'issuers[0].jwks_url'",
+         "must be https"},
+        {"{" COMMON ",\"algorithms\":[\"RS256\"],\"jwks_url\":\"/etc/keys\"}", "'issuers[0].jwks_url'",
+         "must be a URL"},
+        {"{" COMMON ",\"algorithms\":[\"RS256\"],\"jwks_url\":\"https://i/k\",\"discovery\":true}",
+         "'issuers[0].jwks_url'", "one is enough"},
+        {"{" COMMON ",\"algorithms\":[\"RS256\"],\"discovery\":7}", "'issuers[0].discovery'", "must be true"},
+        {"{" COMMON ",\"algorithms\":[\"RS256\"],\"discovery\":false}", "'issuers[0]'", "needs a key"},
+        {"{" COMMON ",\"algorithms\":[\"RS256\"],\"discovery\":\"https://i/d\",\"jwks_ca_file\":\"nowhere\"}",
+         "'issuers[0].jwks_ca_file'", "nowhere"},
+        {"{" COMMON
+         ",\"algorithms\":[\"RS256\"],\"discovery\":\"https://i/d\",\"jwks_refetch_interval_s\":0}",
+         "'issuers[0].jwks_refetch_interval_s'", "1"},
         {"{" COMMON ",\"algorithms\":[\"HS256\"],\"claims\":{\"role\":\"x\"}" SECRET "}",
          "'issuers[0].claims.role'", "did you mean 'roles'?"},
         {"{" COMMON ",\"algorithms\":[\"HS256\"],\"claims\":{\"sub\":7}" SECRET "}",
@@ -287,9 +326,13 @@ static void test_development_secret_is_guarded(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_rsa_and_curves),     cmocka_unit_test(test_files),
-        cmocka_unit_test(test_mistakes),           cmocka_unit_test(test_unusable_keys),
-        cmocka_unit_test(test_development_issuer), cmocka_unit_test(test_development_secret_is_guarded),
+        cmocka_unit_test(test_rsa_and_curves),
+        cmocka_unit_test(test_files),
+        cmocka_unit_test(test_published_keys),
+        cmocka_unit_test(test_mistakes),
+        cmocka_unit_test(test_unusable_keys),
+        cmocka_unit_test(test_development_issuer),
+        cmocka_unit_test(test_development_secret_is_guarded),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
