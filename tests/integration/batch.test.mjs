@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
 import { Caller, Connection, basket, orderFields } from './lib/client.mjs';
-import { Server, fresh, sleep } from './lib/server.mjs';
+import { Server, sleep } from './lib/server.mjs';
 
 let server, staff;
 before(async () => {
@@ -219,55 +219,4 @@ test('a client that goes away in the middle', async () => {
   assert.equal(results.filter((item) => item.userErrors.length).length, 0);
   assert.equal(new Set(results.map((item) => item.order.orderId)).size, 100);
   assert.ok(results.every((item) => item.order.version === 1));
-});
-
-test('kill -9 in the middle of batches, then the same again: nothing twice, nothing lost', async () => {
-  const data = fresh('-data');
-  const batches = Array.from({ length: 30 }, (_, b) => Array.from({ length: 40 }, (__, i) =>
-    basket({ externalRef: `K-${b}-${i}`, idempotencyKey: `K-${b}-${i}`, placedAt: '2024-01-01T00:00:00Z' })));
-  let one = await Server.start({ data, args: ['--shards', '2'] });
-  let caller = new Caller(one);
-  const acked = new Map();
-  const runs = batches.map(async (orders) => {
-    const answer = await caller.post(document(), { input: { orders } });
-    for (const result of answer.json?.data?.createOrders.results ?? [])
-      if (result.order) acked.set(result.order.externalRef, result.order.orderId);
-  });
-  await Promise.race(runs);
-  await one.kill();
-  await Promise.all(runs);
-  caller.connection.destroy();
-  await one.verify();
-  one = await Server.start({ data, args: ['--shards', '2'] });
-  caller = new Caller(one);
-  let madeNow = 0, replayed = 0;
-  for (const orders of batches) {
-    const { results, result } = (await caller.query(document(), { input: { orders } })).createOrders;
-    assert.equal(result.success, true);
-    for (const [i, item] of results.entries()) {
-      assert.equal(item.order.version, 1);
-      if (acked.has(orders[i].externalRef)) {
-        assert.equal(item.replayed, true, orders[i].externalRef);
-        assert.equal(item.order.orderId, acked.get(orders[i].externalRef));
-      }
-      if (item.replayed) replayed++; else madeNow++;
-    }
-  }
-  assert.equal(madeNow + replayed, 1200);
-  assert.ok(acked.size >= 40 && replayed >= acked.size, `${acked.size} acknowledged, ${replayed} replayed`);
-  const refs = new Set();
-  for (let after_ = null, page; ;) {
-    page = (await caller.query(`query($after: String) { orders(first: 200, after: $after, filter: { placedAt: { from: "2024-01-01T00:00:00Z", to: "2024-01-02T00:00:00Z" } }) {
-      nodes { externalRef } pageInfo { hasNextPage endCursor } } }`, { after: after_ })).orders;
-    for (const node of page.nodes) {
-      assert.ok(!refs.has(node.externalRef), node.externalRef);
-      refs.add(node.externalRef);
-    }
-    if (!page.pageInfo.hasNextPage) break;
-    after_ = page.pageInfo.endCursor;
-  }
-  assert.equal(refs.size, 1200);
-  caller.close();
-  await one.stop();
-  await one.verify();
 });

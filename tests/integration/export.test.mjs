@@ -6,7 +6,7 @@ import http2 from 'node:http2';
 import { after, before, test } from 'node:test';
 
 import { Caller, Connection, basket, orderFields } from './lib/client.mjs';
-import { Server, curl, fresh, run, sleep, until } from './lib/server.mjs';
+import { Server, curl, fresh, run, until } from './lib/server.mjs';
 
 const orders = 1500; // of the big tenant
 let server, staff, admin;
@@ -352,23 +352,4 @@ test('liteoms export: connections that are cut again and again, and a run that i
     else assert.deepEqual(ids(text), ids(whole));
     always.close();
   }
-});
-
-test('a server that is killed while it exports: the client goes on when it is back', async () => {
-  const data = fresh('-data');
-  let one = await Server.start({ data, args: ['--listen', '127.0.0.1:0'] });
-  const caller = new Caller(one, 'admin', 'boss', { tenant: 'demo' });
-  await place(caller, 600);
-  caller.close();
-  const token = one.token('admin', 'boss', { tenant: 'demo' }), port = one.port;
-  const expected = ids((await curl('-H', `authorization: Bearer ${token}`, `${one.url}/export/orders.jsonl`)).body);
-  const running = run('export', '--tenant', 'demo', '--token', token, '--url', one.url, '--quiet');
-  await sleep(60);
-  await one.kill();
-  await sleep(300);
-  one = await Server.start({ data, args: ['--listen', `127.0.0.1:${port}`] });
-  const answer = await running;
-  assert.equal(answer.code, 0, answer.stderr);
-  assert.deepEqual(ids(answer.stdout), expected);
-  await one.stop();
 });
