@@ -442,8 +442,9 @@ static const struct {
     const char *name;
     int (*run)(int argc, char **argv);
 } commands[] = {
-    {"serve", command_serve},   {"token", command_token},   {"import", command_import},
-    {"export", command_export}, {"webhook", webhook_command_main}, {"verify", command_verify}, {"schema", command_schema},
+    {"serve", command_serve},   {"token", command_token},          {"import", command_import},
+    {"export", command_export}, {"webhook", webhook_command_main}, {"verify", command_verify},
+    {"schema", command_schema},
 };
 
 static int unknown_command(const char *name)
