@@ -248,7 +248,9 @@ static void take_event(struct question *q, struct feed *feed, const struct order
         return;
     }
     const struct model_entry *entry = &order->entries[version - 1];
-    if (event->meta.command != (entry->expired ? ORDER_COMMAND_EXPIRE_HOLD : entry->op.type))
+    if (event->meta.command != (entry->expired ? ORDER_COMMAND_EXPIRE_HOLD
+                                : entry->due   ? ORDER_COMMAND_STEP_DUE
+                                               : entry->op.type))
         fail(q, "an event of another command");
     feed->versions[slot] = version;
     feed->commit = event->commit;

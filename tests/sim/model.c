@@ -72,14 +72,56 @@ static void expire(struct model *model, struct model_order *order, uint32_t id, 
     model_add_entry(order, &entry);
 }
 
-/* Brings the model to `version` by the expiries that the order shows. */
+static void step_due(struct model *model, struct model_order *order, uint32_t index, int64_t time)
+{
+    int64_t due_at = order->tip.due_at[index];
+    if (!due_at || due_at > time) {
+        model_fail(model, "step %u was skipped at %" PRId64 ", but it was not due", (unsigned)index, time);
+        return;
+    }
+    struct model_entry entry = {.due = index + 1, .time = time};
+    model->counts.due++;
+    model_add_entry(order, &entry);
+}
+
+/* The earliest thing that a timer did to the order and the model does not know: a hold, or a step + 1. */
+static int64_t next_by_timer(const struct model_state *s, const struct order *shown, uint32_t *hold,
+                             uint32_t *step)
+{
+    int64_t at = INT64_MAX;
+    *hold = *step = 0;
+    for (size_t i = 0; i < shown->released_hold_count; i++) {
+        const struct order_hold *released = &shown->released_holds[i];
+        if (released->released_by.kind == PRINCIPAL_TIMER && find_hold(s, released->id) &&
+            released->released_at < at) {
+            at = released->released_at;
+            *hold = released->id;
+        }
+    }
+    for (uint32_t i = 0; i < shown->activity_count && i < SIM_STEPS_MAX; i++) {
+        const struct order_activity *activity = &shown->activities[i];
+        if (activity->overdue && s->outcomes[i] == ORDER_OUTCOME_WAITING && activity->finished_at < at) {
+            at = activity->finished_at;
+            *hold = 0;
+            *step = i + 1;
+        }
+    }
+    return at;
+}
+
+/* Brings the model to `version` by the expiries and deadlines that the order shows. */
 static void catch_up(struct model *model, struct model_order *order, const struct order *shown,
                      uint64_t version)
 {
-    for (size_t i = 0; i < shown->released_hold_count && order->tip.version < version; i++) {
-        const struct order_hold *released = &shown->released_holds[i];
-        if (released->released_by.kind == PRINCIPAL_TIMER && find_hold(&order->tip, released->id))
-            expire(model, order, released->id, released->released_at);
+    uint32_t hold, step;
+    while (order->tip.version < version && !model_failed(model)) {
+        int64_t at = next_by_timer(&order->tip, shown, &hold, &step);
+        if (hold)
+            expire(model, order, hold, at);
+        else if (step)
+            step_due(model, order, step - 1, at);
+        else
+            break;
     }
     if (order->tip.version != version)
         model_fail(model, "an order was at version %" PRIu64 ", the model knows %" PRIu64, version,
@@ -226,6 +268,8 @@ static bool matches(const struct model_entry *entry, const struct store_record *
         return false;
     if (entry->expired)
         return meta->command == ORDER_COMMAND_EXPIRE_HOLD && meta->actor.kind == PRINCIPAL_TIMER;
+    if (entry->due)
+        return meta->command == ORDER_COMMAND_STEP_DUE && meta->actor.kind == PRINCIPAL_TIMER;
     struct oms_hash128 print = sim_op_fingerprint(&entry->op);
     return meta->command == entry->op.type &&
            oms_str_eq_c(meta->actor.subject, sim_people[entry->op.person].subject) &&
@@ -252,7 +296,7 @@ static bool check_record(struct model *model, unsigned tenant, unsigned slot, ui
                        record->version_to);
         return true;
     }
-    if (meta->command != ORDER_COMMAND_EXPIRE_HOLD)
+    if (meta->command != ORDER_COMMAND_EXPIRE_HOLD && meta->command != ORDER_COMMAND_STEP_DUE)
         model_fail(model, "order %u/%u: the log has a version %u that nobody asked for", tenant, slot,
                    record->version_to);
     return false;
@@ -284,8 +328,10 @@ void model_recover_record(struct model *model, unsigned tenant, unsigned slot,
         if (order_event_decode(record->events[0], &arena, &event) == OMS_OK &&
             event.type == ORDER_EVENT_HOLD_RELEASED)
             expire(model, order, event.hold_released.hold, record->time_ms);
+        else if (event.type == ORDER_EVENT_STEP_OVERDUE && event.step_overdue.activity < SIM_STEPS_MAX)
+            step_due(model, order, event.step_overdue.activity, record->time_ms);
         else
-            model_fail(model, "order %u/%u: the record of an expiry releases no hold", tenant, slot);
+            model_fail(model, "order %u/%u: the record of a timer says nothing of it", tenant, slot);
         oms_arena_fini(&arena);
     }
     order->logged++;

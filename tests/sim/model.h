@@ -8,8 +8,8 @@
  * `acked`: no crash may take it away. After a crash the log must hold a prefix of the entries that reaches at
  * least there, and the model goes on from exactly that prefix.
  *
- * The only thing that happens without a call is the expiry of a hold. The model learns of it when a reply
- * shows a later version than it knows, and demands that each missing hold was due.
+ * The only things that happen without a call are the expiry of a hold and the deadline of a step. The model learns
+ * of them when a reply shows a later version than it knows, and demands that each was due.
  */
 #ifndef SIM_MODEL_H
 #define SIM_MODEL_H
@@ -82,6 +82,8 @@ struct model_state {
     uint32_t line_next;
     struct model_line lines[MODEL_LINES_MAX];
     enum order_outcome outcomes[SIM_STEPS_MAX];
+    bool started[SIM_STEPS_MAX];
+    int64_t due_at[SIM_STEPS_MAX], due_left[SIM_STEPS_MAX]; /* 0: no deadline; left: a hold stops the clock */
     unsigned reviewer;    /* person + 1; 0: none */
     uint64_t destination; /* its mark; 0: as created */
     unsigned tenant;
@@ -100,7 +102,8 @@ struct model_state {
 /* What made one version. */
 struct model_entry {
     struct sim_op op; /* not for an expiry */
-    uint32_t expired; /* the hold; 0: a command */
+    uint32_t expired; /* the hold; 0: a command, or a deadline */
+    uint32_t due;     /* the step's place + 1 */
     int64_t time;
 };
 
@@ -114,7 +117,7 @@ struct model_order {
 enum model_tenant { MODEL_TENANT_ACTIVE, MODEL_TENANT_SUSPENDED, MODEL_TENANT_CHANGING };
 
 struct model_counts {
-    uint64_t accepted, replayed, exists, expired, reads, hidden, recovered_pending, lost_pending;
+    uint64_t accepted, replayed, exists, expired, reads, hidden, due, recovered_pending, lost_pending;
     uint64_t refused[REFUSAL_CODE_COUNT];
     uint64_t accepted_of[ORDER_COMMAND_COUNT];
 };

@@ -115,6 +115,8 @@ static void compare_steps(const struct comparison *c, const struct model_state *
         const struct order_activity *activity = &order->activities[i];
         same(c, "a step's name", 1, oms_str_eq_c(activity->step_name, steps[i].name));
         same(c, "a step's outcome", s->outcomes[i], activity->outcome);
+        same(c, "a step's deadline", s->due_at[i], activity->due_at);
+        same(c, "what a hold leaves of a deadline", s->due_left[i], activity->due_left_ms);
         if (oms_str_present(activity->reviewer)) {
             reviews++;
             same(c, "the right reviewer", 1,

@@ -319,15 +319,19 @@ static void apply(struct model_state *s, const struct model_entry *entry)
     size_t holds = s->hold_count;
     if (entry->expired)
         drop_hold(s, entry->expired);
+    else if (entry->due)
+        s->outcomes[entry->due - 1] = ORDER_OUTCOME_SKIPPED;
     else
         apply_input(s, op, entry->time);
     /* A hold placed now keeps the stage where it is, whatever it blocks. */
     bool placed = s->hold_count > holds;
-    if (entry->expired || (!placed && op->type != ORDER_COMMAND_CREATE_ORDER))
+    bool timer = entry->expired || entry->due;
+    if (timer || (!placed && op->type != ORDER_COMMAND_CREATE_ORDER))
         advance(s, entry->time);
     if (s->stage >= ORDER_STAGE_COMPLETED)
         s->hold_count = 0;
-    if (!entry->expired && op->has_key) {
+    model_steps_settle(s, holds, entry->time);
+    if (!timer && op->has_key) {
         OMS_ASSERT(s->key_count < MODEL_PARTS_MAX);
         s->keys[s->key_count++] = (struct model_key){op->person, op->key, op->type, sim_op_fingerprint(op)};
     }

@@ -44,6 +44,8 @@ int model_step_verdict(const struct model_state *s, const struct sim_op *op);
 /* True when it ends in a hold (a rejection). */
 bool model_step_apply(struct model_state *s, const struct sim_op *op);
 void model_steps_create(struct model_state *s);
+/* After each entry: `holds` there were before it. Deadlines pause and go on, and what is next begins. */
+void model_steps_settle(struct model_state *s, size_t holds, int64_t time);
 /* Moves the order to the stage, and settles the steps of the one that it leaves. */
 void model_set_stage(struct model_state *s, enum order_stage to);
 

@@ -1,5 +1,6 @@
 /*
  * The model's steps: what a tenant's workflow asks of an order, told for the two workflows of sim_steps only.
+ * Conditions ask for the number of lines only, which no command changes any more when they are asked.
  * No step of theirs is named as a command that a stage is entered by, or that runs beside it, which leaves:
  * gates, the leaving of a stage, reviews, and the tenant's own steps.
  */
@@ -23,10 +24,15 @@ static enum order_command_type leaving(enum order_stage stage)
     }
 }
 
+static bool applies(const struct model_state *s, const struct sim_step *step)
+{
+    return s->line_count >= step->lines_at_least;
+}
+
 /* Whether the order may not leave its stage for this step. */
 static bool owes(const struct model_state *s, const struct sim_step *step, unsigned i)
 {
-    return step->stage == s->stage && !step->optional &&
+    return step->stage == s->stage && !step->optional && applies(s, step) &&
            (s->outcomes[i] == ORDER_OUTCOME_WAITING || s->outcomes[i] == ORDER_OUTCOME_REJECTED);
 }
 
@@ -101,7 +107,7 @@ static bool any_waiting(const struct model_state *s, bool optional)
     unsigned count;
     const struct sim_step *steps = sim_steps(s->tenant, &count);
     for (unsigned i = 0; i < count; i++)
-        if (steps[i].stage == s->stage && s->outcomes[i] == ORDER_OUTCOME_WAITING &&
+        if (steps[i].stage == s->stage && s->outcomes[i] == ORDER_OUTCOME_WAITING && applies(s, &steps[i]) &&
             (optional ? steps[i].optional : steps[i].command == ORDER_COMMAND_NONE))
             return true;
     return false;
@@ -116,7 +122,8 @@ static int on_own_step(const struct model_state *s, const struct sim_op *op)
         return REFUSAL_UNEXPECTED_STEP;
     if (index >= count)
         return skips ? REFUSAL_UNEXPECTED_STEP : REFUSAL_NOT_FOUND;
-    if (s->outcomes[index] != ORDER_OUTCOME_WAITING || steps[index].stage != s->stage)
+    if (s->outcomes[index] != ORDER_OUTCOME_WAITING || steps[index].stage != s->stage ||
+        !applies(s, &steps[index]))
         return REFUSAL_UNEXPECTED_STEP;
     if (skips)
         return steps[index].optional ? MODEL_ACCEPTED : REFUSAL_STEP_PENDING;
@@ -157,8 +164,9 @@ void model_set_stage(struct model_state *s, enum order_stage to)
         if (to == ORDER_STAGE_CANCELLED)
             s->outcomes[i] = ORDER_OUTCOME_NOT_APPLICABLE;
         else if (steps[i].stage == s->stage)
-            s->outcomes[i] =
-                steps[i].command == leaving(s->stage) ? ORDER_OUTCOME_DONE : ORDER_OUTCOME_SKIPPED;
+            s->outcomes[i] = !applies(s, &steps[i])                  ? ORDER_OUTCOME_NOT_APPLICABLE
+                             : steps[i].command == leaving(s->stage) ? ORDER_OUTCOME_DONE
+                                                                     : ORDER_OUTCOME_SKIPPED;
     }
     s->stage = to;
 }
@@ -168,10 +176,51 @@ static void perform(struct model_state *s, unsigned index, enum order_outcome ou
 {
     unsigned count;
     const struct sim_step *steps = sim_steps(s->tenant, &count);
-    for (unsigned i = 0; i < index; i++)
-        if (steps[i].stage == s->stage && steps[i].optional && s->outcomes[i] == ORDER_OUTCOME_WAITING)
+    for (unsigned i = 0; i < index; i++) {
+        if (steps[i].stage != s->stage || s->outcomes[i] != ORDER_OUTCOME_WAITING)
+            continue;
+        if (!applies(s, &steps[i]))
+            s->outcomes[i] = ORDER_OUTCOME_NOT_APPLICABLE;
+        else if (steps[i].optional)
             s->outcomes[i] = ORDER_OUTCOME_SKIPPED;
+    }
     s->outcomes[index] = outcome;
+}
+
+/* Steps that do not apply are passed, and the first that does begins. */
+static void begin_next(struct model_state *s, int64_t time)
+{
+    unsigned count;
+    const struct sim_step *steps = sim_steps(s->tenant, &count);
+    for (unsigned i = 0; i < count; i++) {
+        if (steps[i].stage != s->stage || s->outcomes[i] != ORDER_OUTCOME_WAITING)
+            continue;
+        if (!applies(s, &steps[i])) {
+            s->outcomes[i] = ORDER_OUTCOME_NOT_APPLICABLE;
+            continue;
+        }
+        if (!s->started[i] && steps[i].due_in_ms)
+            *(s->hold_count ? &s->due_left[i] : &s->due_at[i]) =
+                s->hold_count ? steps[i].due_in_ms : time + steps[i].due_in_ms;
+        s->started[i] = true;
+        return;
+    }
+}
+
+void model_steps_settle(struct model_state *s, size_t holds, int64_t time)
+{
+    for (unsigned i = 0; i < SIM_STEPS_MAX; i++) {
+        if (s->outcomes[i] != ORDER_OUTCOME_WAITING)
+            s->due_at[i] = s->due_left[i] = 0;
+        if (!holds && s->hold_count && s->due_at[i]) {
+            s->due_left[i] = s->due_at[i] > time ? s->due_at[i] - time : 1;
+            s->due_at[i] = 0;
+        } else if (holds && !s->hold_count && s->due_left[i]) {
+            s->due_at[i] = time + s->due_left[i];
+            s->due_left[i] = 0;
+        }
+    }
+    begin_next(s, time);
 }
 
 bool model_step_apply(struct model_state *s, const struct sim_op *op)

@@ -84,6 +84,7 @@ static bool all_met(const struct sim_counts *c, const struct model_counts *m)
         {"rows of lists", c->listed},
         {"events of feeds", c->feed_events},
         {"holds expired", m->expired},
+        {"steps overdue", m->due},
         {"tenant changes", c->tenant_changes},
         {"loads through the pool", c->loads_pool},
         {"unknown outcomes", c->unknown},

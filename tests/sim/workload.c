@@ -47,19 +47,20 @@ enum order_stage sim_variant_stage(uint64_t variant)
 /* ---- steps ---- */
 
 static const struct sim_step built_in_steps[] = {
-    {"confirm_order", ORDER_STAGE_PENDING, false, ORDER_COMMAND_CONFIRM_ORDER},
-    {"review_order", ORDER_STAGE_CONFIRMED, true, ORDER_COMMAND_REVIEW_ORDER},
-    {"pick_and_pack", ORDER_STAGE_CONFIRMED, true, ORDER_COMMAND_NONE},
-    {"mark_as_shipped", ORDER_STAGE_CONFIRMED, false, ORDER_COMMAND_MARK_AS_SHIPPED},
-    {"mark_as_completed", ORDER_STAGE_SHIPPED, false, ORDER_COMMAND_MARK_AS_COMPLETED},
+    {"confirm_order", ORDER_STAGE_PENDING, false, ORDER_COMMAND_CONFIRM_ORDER, 0, 0},
+    {"review_order", ORDER_STAGE_CONFIRMED, true, ORDER_COMMAND_REVIEW_ORDER, 0, 0},
+    {"pick_and_pack", ORDER_STAGE_CONFIRMED, true, ORDER_COMMAND_NONE, 0, 0},
+    {"mark_as_shipped", ORDER_STAGE_CONFIRMED, false, ORDER_COMMAND_MARK_AS_SHIPPED, 0, 0},
+    {"mark_as_completed", ORDER_STAGE_SHIPPED, false, ORDER_COMMAND_MARK_AS_COMPLETED, 0, 0},
 };
 
 static const struct sim_step strict_steps[] = {
-    {"check", ORDER_STAGE_CONFIRMED, true, ORDER_COMMAND_NONE},
-    {"review_order", ORDER_STAGE_CONFIRMED, false, ORDER_COMMAND_REVIEW_ORDER},
-    {"pack", ORDER_STAGE_CONFIRMED, false, ORDER_COMMAND_NONE},
-    {"mark_as_shipped", ORDER_STAGE_CONFIRMED, false, ORDER_COMMAND_MARK_AS_SHIPPED},
-    {"thank", ORDER_STAGE_SHIPPED, true, ORDER_COMMAND_NONE},
+    {"check", ORDER_STAGE_CONFIRMED, true, ORDER_COMMAND_NONE, 0, 0},
+    {"review_order", ORDER_STAGE_CONFIRMED, false, ORDER_COMMAND_REVIEW_ORDER, 0, 0},
+    {"insure", ORDER_STAGE_CONFIRMED, false, ORDER_COMMAND_NONE, 3, 0},
+    {"pack", ORDER_STAGE_CONFIRMED, false, ORDER_COMMAND_NONE, 0, 4000},
+    {"mark_as_shipped", ORDER_STAGE_CONFIRMED, false, ORDER_COMMAND_MARK_AS_SHIPPED, 0, 0},
+    {"thank", ORDER_STAGE_SHIPPED, true, ORDER_COMMAND_NONE, 0, 0},
 };
 
 static const char strict_json[] =
@@ -67,7 +68,11 @@ static const char strict_json[] =
     "{\"stage\":\"CONFIRMED\",\"stepName\":\"check\",\"activityStatus\":\"Checking\",\"sequence\":10,"
     "\"optional\":true},"
     "{\"stage\":\"CONFIRMED\",\"stepName\":\"review_order\",\"activityStatus\":\"InReview\",\"sequence\":20},"
-    "{\"stage\":\"CONFIRMED\",\"stepName\":\"pack\",\"activityStatus\":\"Packing\",\"sequence\":30},"
+    "{\"stage\":\"CONFIRMED\",\"stepName\":\"insure\",\"activityStatus\":\"Insuring\",\"sequence\":25,"
+    "\"when\":[{\"field\":\"lineCount\",\"op\":\"gte\",\"value\":3}]},"
+    "{\"stage\":\"CONFIRMED\",\"stepName\":\"pack\",\"activityStatus\":\"Packing\",\"sequence\":30,\"dueIn\":"
+    "\"PT4S\","
+    "\"onDue\":\"skip\"},"
     "{\"stage\":\"CONFIRMED\",\"stepName\":\"mark_as_shipped\",\"activityStatus\":\"Shipping\",\"sequence\":"
     "40},"
     "{\"stage\":\"SHIPPED\",\"stepName\":\"thank\",\"activityStatus\":\"Thanking\",\"sequence\":10,"

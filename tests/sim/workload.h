@@ -92,12 +92,14 @@ enum order_stage sim_variant_stage(uint64_t variant);
 
 /* The steps of a tenant's orders, in order. The second tenant has a workflow of its own, with required ones.
  */
-#define SIM_STEPS_MAX 5
+#define SIM_STEPS_MAX 6
 struct sim_step {
     const char *name; /* NULL: no more */
     enum order_stage stage;
     bool optional;
     enum order_command_type command; /* NONE: the tenant's own */
+    unsigned lines_at_least;         /* `when`: only for orders with so many lines */
+    int64_t due_in_ms;               /* skipped after it; 0: no deadline */
 };
 const struct sim_step *sim_steps(unsigned tenant, unsigned *count);
 /* The workflow as JSON; NULL: the built-in one. */

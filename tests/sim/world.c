@@ -323,6 +323,9 @@ static void check_expired(struct world *world, unsigned tenant, unsigned slot)
     for (size_t i = 0; i < tip->hold_count; i++)
         if (tip->holds[i].expires_at && tip->holds[i].expires_at + EXPIRY_GRACE_MS < rt_now_ms(world->host))
             model_fail(world->model, "order %u/%u: hold %u was due long ago", tenant, slot, tip->holds[i].id);
+    for (unsigned i = 0; i < SIM_STEPS_MAX; i++)
+        if (tip->due_at[i] && tip->due_at[i] + EXPIRY_GRACE_MS < rt_now_ms(world->host))
+            model_fail(world->model, "order %u/%u: step %u was due long ago", tenant, slot, i);
 }
 
 static void phase_without_faults(struct world *world)
