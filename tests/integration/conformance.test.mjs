@@ -271,7 +271,8 @@ class Reader extends Generator {
 
 describe('the server', () => {
   before(async () => {
-    server = await Server.start({ args: ['--shards', '2'] });
+    // Between two requests lie minutes of comparing on a busy machine.
+    server = await Server.start({ args: ['--shards', '2'], config: { limits: { idle_timeout_ms: 3600000 } } });
     staff = new Caller(server);
     schema = buildClientSchema(await staff.query(introspection));
     await fill();

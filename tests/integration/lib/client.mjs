@@ -22,6 +22,7 @@ export class Connection {
   constructor(server, options = {}) {
     this.session = http2.connect(server.url, { rejectUnauthorized: false, ...options });
     this.session.on('error', (error) => { this.failed = error; });
+    this.session.setMaxListeners(0);
     this.session.on('goaway', () => { this.goaway = true; });
   }
 
@@ -40,6 +41,10 @@ export class Connection {
       stream.on('data', (text) => { answer.body += text; });
       stream.on('error', (error) => { answer.error = error; });
       stream.on('close', () => resolve({ ...answer, code: stream.rstCode }));
+      // A request on a session that ends just now may never see an event of its own.
+      const gone = () => resolve({ ...answer, error: answer.error ?? new Error('the connection has ended') });
+      this.session.once('close', gone);
+      stream.on('close', () => this.session.off('close', gone));
       if (body !== undefined) stream.end(body);
     });
   }
