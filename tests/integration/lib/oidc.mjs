@@ -8,6 +8,7 @@ import crypto from 'node:crypto';
 import http from 'node:http';
 
 import Provider from 'oidc-provider';
+import { fetch } from 'undici'; // Node 18's own cannot list cookies
 
 // A private JWK: kind 'RSA' or 'EC'.
 export function privateJwk(kind, kid, more = {}) {
