@@ -359,6 +359,12 @@ static const struct permission_rule *next_rule(struct rule_walk *walk)
     while (!walk->left) {
         if (walk->role > who->role_count)
             return NULL;
+        if (who->kind == PRINCIPAL_API_KEY) {
+            walk->left = find_rules(walk->table->keys, walk->table->key_count, who->subject, &first);
+            walk->rules = walk->left ? walk->table->keys + first : NULL;
+            walk->role = who->role_count + 1;
+            continue;
+        }
         if (walk->role == who->role_count) {
             walk->left = who->subject.len
                              ? find_rules(walk->table->users, walk->table->user_count, who->subject, &first)

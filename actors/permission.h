@@ -102,6 +102,8 @@ struct permission_table {
     size_t role_count;
     const struct permission_rule *users;
     size_t user_count;
+    const struct permission_rule *keys; /* one per API key that was not revoked, by its id */
+    size_t key_count;
 };
 
 /*
@@ -154,7 +156,8 @@ struct access {
 /*
  * Evaluates roles and user authorizations. Grants live in `arena` and borrow text from the table and the
  * principal, all of which must outlive `out`. The role `operator` counts only with principal->is_operator.
- * Internal principals get everything, webhooks a fixed set (their roles do not count). false when the arena is exhausted.
+ * Internal principals get everything, webhooks a fixed set (their roles do not count), and API keys what is
+ * written in them and nothing else. false when the arena is exhausted.
  */
 bool permission_evaluate(const struct permission_table *table, const struct principal *principal,
                          struct oms_arena *arena, struct access *out);

@@ -410,7 +410,7 @@ enum oms_status tenant_version_follow(struct tenant_version *wanted, const struc
     if (count > OMS_TENANT_WORKFLOWS_MAX)
         return OMS_LIMIT;
     workflows = oms_arena_calloc(&wanted->arena, count, sizeof *workflows);
-    if (!workflows || !copy_keys(wanted, before))
+    if (!workflows || !copy_keys(wanted, before) || !tenant_version_copy_api_keys(wanted, before))
         return OMS_LIMIT;
     for (size_t i = 0; i < before->workflow_count; i++)
         if (!copy_workflow(wanted, &before->workflows[i], before->workflows[i].version, &workflows[i]))
@@ -545,6 +545,7 @@ enum {
     TENANT_WEBHOOK = 14, /* repeated: tenant_webhook.c */
     TENANT_WORKFLOW_KEPT = 15,
     TENANT_KEY = 16, /* repeated: KEY_* */
+    TENANT_API_KEY = 20, /* repeated: tenant_api_key.c */
 };
 enum { RULE_HOLDER = 1, RULE_SCOPE = 2, RULE_SCOPE_VALUE = 3, RULE_PERMISSION = 4, RULE_EVERYTHING = 5 };
 enum {
@@ -606,6 +607,12 @@ static void put_body(const struct tenant_version *tenant, struct oms_buf *out)
         size_t mark = oms_wire_begin(out, TENANT_WEBHOOK);
 
         tenant_webhook_encode(&tenant->webhooks[i], out);
+        oms_wire_end(out, mark);
+    }
+    for (size_t i = 0; i < tenant->api_key_count; i++) {
+        size_t mark = oms_wire_begin(out, TENANT_API_KEY);
+
+        tenant_api_key_encode(&tenant->api_keys[i], out);
         oms_wire_end(out, mark);
     }
 }
@@ -729,6 +736,7 @@ struct reading {
     struct workflow *workflows;
     struct oms_str *origins;
     struct tenant_webhook *webhooks;
+    struct tenant_api_key *api_keys;
 };
 
 static enum oms_status read_scalar(struct tenant_version *tenant, const struct oms_wire *wire)
@@ -782,6 +790,9 @@ static enum oms_status read_tenant_field(struct reading *reading, const struct o
     case TENANT_WEBHOOK:
         return tenant_webhook_decode(wire->bytes, &tenant->arena,
                                      &reading->webhooks[tenant->webhook_count++]);
+    case TENANT_API_KEY:
+        return tenant_api_key_decode(wire->bytes, &tenant->arena,
+                                     &reading->api_keys[tenant->api_key_count++]);
     case TENANT_WORKFLOW_KEPT:
         tenant->workflow_kept = wire->number != 0;
         return OMS_OK;
@@ -803,7 +814,7 @@ static enum oms_status read_tenant_field(struct reading *reading, const struct o
 static enum oms_status read_tenant(struct tenant_version *tenant, struct oms_str bytes)
 {
     struct reading reading = {.tenant = tenant};
-    size_t workflows = 0, origins = 0, webhooks = 0, keys = 0;
+    size_t workflows = 0, origins = 0, webhooks = 0, keys = 0, api_keys = 0;
     enum oms_status status = OMS_OK;
     struct oms_wire wire;
 
@@ -813,9 +824,11 @@ static enum oms_status read_tenant(struct tenant_version *tenant, struct oms_str
         origins += wire.field == TENANT_ORIGIN;
         webhooks += wire.field == TENANT_WEBHOOK;
         keys += wire.field == TENANT_KEY;
+        api_keys += wire.field == TENANT_API_KEY;
     }
     if (wire.corrupt || !workflows || workflows > OMS_TENANT_WORKFLOWS_MAX ||
-        origins > OMS_TENANT_ORIGINS_MAX || webhooks > OMS_TENANT_WEBHOOKS_MAX || keys > OMS_TENANT_KEYS_MAX)
+        origins > OMS_TENANT_ORIGINS_MAX || webhooks > OMS_TENANT_WEBHOOKS_MAX || keys > OMS_TENANT_KEYS_MAX ||
+        api_keys > OMS_TENANT_API_KEYS_MAX + OMS_TENANT_API_KEYS_KEPT + 1)
         return OMS_CORRUPT;
     permission_rows_init(&reading.roles, &tenant->arena);
     permission_rows_init(&reading.users, &tenant->arena);
@@ -823,7 +836,8 @@ static enum oms_status read_tenant(struct tenant_version *tenant, struct oms_str
     reading.origins = oms_arena_calloc(&tenant->arena, origins + 1, sizeof *reading.origins);
     reading.webhooks = oms_arena_calloc(&tenant->arena, webhooks + 1, sizeof *reading.webhooks);
     reading.keys = oms_arena_calloc(&tenant->arena, keys + 1, sizeof *reading.keys);
-    if (!reading.workflows || !reading.origins || !reading.webhooks || !reading.keys)
+    reading.api_keys = oms_arena_calloc(&tenant->arena, api_keys + 1, sizeof *reading.api_keys);
+    if (!reading.api_keys || !reading.workflows || !reading.origins || !reading.webhooks || !reading.keys)
         return OMS_LIMIT;
     oms_wire_read(&wire, bytes);
     while (status == OMS_OK && oms_wire_next(&wire))
@@ -834,7 +848,10 @@ static enum oms_status read_tenant(struct tenant_version *tenant, struct oms_str
     tenant->cors_origins = reading.origins;
     tenant->webhooks = reading.webhooks;
     tenant->keys = reading.keys;
+    tenant->api_keys = reading.api_keys;
     permission_table_build(&reading.roles, &reading.users, &tenant->permissions);
+    if (!tenant_version_index_api_keys(tenant))
+        return OMS_LIMIT;
     if (!oms_str_present(tenant->name) ||
         !grants_bounded(tenant->permissions.roles, tenant->permissions.role_count) ||
         !grants_bounded(tenant->permissions.users, tenant->permissions.user_count))

@@ -9,6 +9,7 @@
 #define TENANT_H
 
 #include "actors/permission.h"
+#include "actors/tenant_api_key.h"
 #include "actors/tenant_webhook.h"
 #include "actors/workflow.h"
 
@@ -44,6 +45,8 @@ struct tenant_version {
     struct tenant_limits limits;
     const struct tenant_webhook *webhooks; /* who may send webhooks; one per provider */
     size_t webhook_count;
+    const struct tenant_api_key *api_keys; /* oldest first; revoked and expired ones too */
+    size_t api_key_count;
     bool workflow_kept; /* from configuration that names none: follow leaves the workflow as it is */
     const struct tenant_key *keys; /* oldest first */
     size_t key_count;

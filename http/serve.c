@@ -61,6 +61,7 @@ struct serve {
     struct http_issuer dev_issuer;
     struct http_issuer_set issuers;
     struct http_auth *auth;  /* one per shard */
+    struct http_api_key_uses *key_uses;
     struct http_jwks *jwks;  /* NULL: no issuer publishes its keys */
     struct http_cors **cors; /* one per shard */
     struct http_exports *exports;
@@ -259,9 +260,12 @@ static enum oms_status make_auth(struct serve *serve, struct oms_error *error)
     }
     OMS_ASSERT(serve->issuers.count > 0); /* http_config_check */
     serve->auth = oms_calloc(serve->host->shard_count, sizeof(serve->auth[0]));
-    for (unsigned i = 0; i < serve->host->shard_count; i++)
+    serve->key_uses = http_api_key_uses_create();
+    for (unsigned i = 0; i < serve->host->shard_count; i++) {
         http_auth_init(&serve->auth[i], serve->host, &serve->issuers, config->single_tenant,
                        config->token_cache_max);
+        http_auth_use_api_keys(&serve->auth[i], actors_tenant, serve->key_uses);
+    }
     const struct http_jwks_config jwks = {
         .host = serve->host, .issuers = &serve->issuers, .on_news = on_news, .context = serve};
     serve->jwks = http_jwks_create(&jwks);
@@ -302,6 +306,7 @@ static enum oms_status make_api(struct serve *serve, struct oms_error *error)
         .subscribe = stream_front_subscribe,
         .ticket = stream_front_ticket,
         .stream_context = serve->front,
+        .api_key_uses = serve->key_uses,
         .stream_replay_hours = serve->config->stream_replay_hours,
     };
     enum oms_status status = api_create(&config, &serve->api, error);
@@ -492,6 +497,7 @@ static void fini(struct serve *serve)
         http_metrics_destroy(serve->metrics);
     for (unsigned i = 0; serve->auth && i < shards; i++)
         http_auth_fini(&serve->auth[i]);
+    http_api_key_uses_destroy(serve->key_uses);
     http_jwks_destroy(serve->jwks);
     for (unsigned i = 0; serve->cors && i < shards; i++)
         http_cors_destroy(serve->cors[i]);

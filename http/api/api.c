@@ -36,6 +36,7 @@ static enum oms_status bind_schema(struct api *api, struct oms_error *error)
     api_bind_ticket(&bindings);
     api_bind_workflows(&bindings);
     api_bind_workflow_roots(&bindings);
+    api_bind_api_keys(&bindings);
     config.bindings = bindings.items;
     config.binding_count = bindings.count;
     config.types = api_types(&config.type_count);

@@ -15,6 +15,7 @@
 
 struct api;
 struct api_shard;
+struct http_api_key_uses;
 struct http_cors;
 struct stream_request;
 
@@ -39,6 +40,7 @@ struct api_config {
     enum oms_status (*ticket)(void *context, struct rt_shard *shard, const struct http_claims *claims,
                               char *text, int64_t *expires_ms);
     void *stream_context;
+    struct http_api_key_uses *api_key_uses; /* borrowed; may be NULL */
     unsigned stream_replay_hours; /* how far back a stream may begin; 0: to the beginning of the log */
 };
 

@@ -23,6 +23,7 @@ enum {
 };
 
 struct api_owned;
+struct http_api_key_uses;
 
 /* The host context of one execution. */
 struct api_scene {
@@ -34,6 +35,7 @@ struct api_scene {
     struct store_view *view;
     struct oms_arena *arena; /* of the execution's data, beside the engine's scratch */
     struct api_owned *owned; /* orders read for this execution, freed by api_pages_release */
+    struct http_api_key_uses *uses; /* may be NULL: when keys were last used is not known */
     _Atomic uint64_t *rows;  /* of the whole request: what its reads in the pool have looked at */
 };
 

@@ -172,11 +172,36 @@ static const struct {
     {"replayed", API_LEAF(NULL, payload_replayed)},
 };
 
+/* Payloads of changes of a tenant: the same without an order. */
+static const char *const tenant_payloads[] = {
+    "CreateApiKeyPayload",
+    "RevokeApiKeyPayload",
+};
+
+static char tenant_names[OMS_COUNT_OF(tenant_payloads)][OMS_COUNT_OF(shared)][64];
+
+static void bind_tenant_payloads(struct api_bindings *to)
+{
+    for (size_t type = 0; type < OMS_COUNT_OF(tenant_payloads); type++)
+        for (size_t i = 0; i < OMS_COUNT_OF(shared); i++) {
+            char *name = tenant_names[type][i];
+            struct gql_binding binding = shared[i].binding;
+            if (strcmp(shared[i].field, "order") == 0)
+                continue;
+            int len =
+                snprintf(name, sizeof(tenant_names[0][0]), "%s.%s", tenant_payloads[type], shared[i].field);
+            OMS_ASSERT(len > 0 && (size_t)len < sizeof(tenant_names[0][0]));
+            binding.field = name;
+            api_bindings_add(to, &binding, 1);
+        }
+}
+
 static char names[ORDER_COMMAND_LAST_PUBLIC + 1][OMS_COUNT_OF(shared)][64];
 
 void api_bind_payloads(struct api_bindings *to)
 {
     api_bindings_add(to, bindings, OMS_COUNT_OF(bindings));
+    bind_tenant_payloads(to);
     for (unsigned type = 1; type <= ORDER_COMMAND_LAST_PUBLIC; type++) {
         const char *input_type = order_command_info((enum order_command_type)type)->input_type;
         for (size_t i = 0; i < OMS_COUNT_OF(shared); i++) {

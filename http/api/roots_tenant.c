@@ -132,7 +132,7 @@ static void returned(struct rt_shard *shard, struct rt_message *message)
 void api_tenant_send(struct api_tenant_task *own)
 {
     struct api_task *task = own->task;
-    if (task->tenant->status != TENANT_ACTIVE)
+    if (task->tenant->status != TENANT_ACTIVE && !own->also_suspended)
         refusal_add(&task->refusals, REFUSAL_TENANT_SUSPENDED, REFUSAL_NO_FIELD,
                     "The tenant is suspended: it can be read but not changed");
     if (!take_key(own) || task->refusals.count) {

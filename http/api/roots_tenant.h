@@ -19,6 +19,7 @@ struct api_tenant_task {
     struct api_task *task;
     struct tenant_change change; /* first of it: apply; what it reads stands behind this structure */
     struct tenant_call call;
+    bool also_suspended; /* the change is made on a suspended tenant, too */
     /* Executes the payload on the tenant as it is now, and finishes the task. On the home shard. */
     void (*answer)(struct api_tenant_task *own);
 };
@@ -42,5 +43,6 @@ void api_tenant_payload_init(struct api_tenant_task *own, struct api_tenant_payl
 /* roots_workflow.c, resolve_workflow.c */
 void api_bind_workflow_roots(struct api_bindings *bindings);
 void api_bind_workflows(struct api_bindings *bindings);
+void api_bind_api_keys(struct api_bindings *bindings); /* roots_api_key.c */
 
 #endif

@@ -188,7 +188,38 @@ void http_auth_use_keeper(struct http_auth *auth, struct http_jwks *jwks, struct
     auth->room = http_waiting_create(shard, on_late, auth);
 }
 
+void http_auth_use_api_keys(struct http_auth *auth, http_auth_tenant_fn *tenant_of,
+                            struct http_api_key_uses *uses)
+{
+    auth->tenant_of = tenant_of;
+    auth->uses = uses;
+}
+
 /* ---- the way of a request ---- */
+
+/* The claims of whoever presents an API key, or NULL after answering. A tenant that was removed has none. */
+static const struct http_claims *check_api_key(struct http_auth *auth, struct http_exchange *exchange,
+                                               struct oms_str token)
+{
+    struct http_api_key presented;
+    const struct tenant_version *tenant = NULL;
+    const struct tenant_api_key *key = NULL;
+    int64_t now = rt_now_ms(auth->host);
+    if (http_api_key_parse(token, &presented)) {
+        tenant = auth->tenant_of(exchange->shard, presented.tenant);
+        key = http_api_key_find(tenant, &presented);
+    }
+    if (!key || tenant->status == TENANT_REMOVED) {
+        answer_fault(exchange, HTTP_TOKEN_API_KEY);
+        return NULL;
+    }
+    if (tenant_api_key_status(key, now) != TENANT_API_KEY_LIVE) {
+        answer_fault(exchange, HTTP_TOKEN_API_KEY_EXPIRED);
+        return NULL;
+    }
+    http_api_key_used(auth->uses, key->id, now);
+    return http_api_key_claims(tenant, key);
+}
 
 /* A token that is not in the cache. */
 static __attribute__((noinline)) const struct http_claims *verify_new(struct http_auth *auth,
@@ -219,6 +250,8 @@ const struct http_claims *http_authenticate_or_wait(struct http_auth *auth, stru
         answer_fault(exchange, HTTP_TOKEN_MALFORMED);
         return NULL;
     }
+    if (auth->tenant_of && http_api_key_is(token))
+        return check_api_key(auth, exchange, token);
     const struct http_claims *cached = http_token_cache_get(auth->cache, token, rt_now_ms(auth->host));
     return cached ? cached : verify_new(auth, exchange, token, resume);
 }

@@ -6,6 +6,9 @@
  * they publish, of which each shard has its own pointers. Permissions are no part of it: they are looked up
  * in the tenant's current version on every request.
  *
+ * A bearer token that begins with "lok_" is an API key of a tenant (http/auth/api_key.h) and is looked up in
+ * the tenant's current version on every request.
+ *
  * A token whose key is not known makes its request wait until the keys have been fetched again: for
  * OMS_JWKS_WAIT_MS at most, OMS_JWKS_WAITING_MAX requests per issuer. Then it goes on, or is answered: 401
  * when the issuer does not publish the key, 503 when that could not be found out.
@@ -13,6 +16,7 @@
 #ifndef HTTP_AUTH_AUTHENTICATE_H
 #define HTTP_AUTH_AUTHENTICATE_H
 
+#include "http/auth/api_key.h"
 #include "http/auth/claims.h"
 #include "http/auth/issuer.h"
 #include "http/auth/jwks_keeper.h"
@@ -22,6 +26,9 @@
 
 struct rt_host;
 
+/* The shard's version of the tenant of this number, or NULL (actors_tenant). */
+typedef const struct tenant_version *http_auth_tenant_fn(struct rt_shard *shard, uint32_t number);
+
 struct http_auth {
     struct rt_host *host;
     struct http_token_cache *cache;
@@ -29,7 +36,9 @@ struct http_auth {
     struct http_issuer_set issuers; /* with the published keys that this shard knows, and holds */
     struct http_jwks *jwks;         /* NULL: no issuer publishes its keys, nobody ever waits */
     struct http_waiting *room;
-    uint64_t failed; /* 1 << index % 64: the last fetch of an issuer's keys failed */
+    http_auth_tenant_fn *tenant_of; /* NULL: there are no API keys */
+    struct http_api_key_uses *uses; /* borrowed; may be NULL */
+    uint64_t failed;                /* 1 << index % 64: the last fetch of an issuer's keys failed */
     bool closing;
 };
 
@@ -40,6 +49,9 @@ void http_auth_init(struct http_auth *auth, struct rt_host *host, const struct h
 void http_auth_fini(struct http_auth *auth);
 /* Before the host starts: keys come from the keeper, which is borrowed. */
 void http_auth_use_keeper(struct http_auth *auth, struct http_jwks *jwks, struct rt_shard *shard);
+/* Before the host starts: API keys are found in the tenants' versions; `uses` is borrowed and may be NULL. */
+void http_auth_use_api_keys(struct http_auth *auth, http_auth_tenant_fn *tenant_of,
+                            struct http_api_key_uses *uses);
 /* On the shard's thread: the keeper has found out something (http_jwks_config.on_news). */
 void http_auth_news(struct http_auth *auth, const struct http_jwks_news *news);
 

@@ -71,7 +71,7 @@ void http_claims_release(const struct http_claims *claims)
 void http_claims_principal(const struct http_claims *claims, uint32_t tenant, struct principal *out)
 {
     *out = (struct principal){
-        .kind = PRINCIPAL_USER,
+        .kind = claims->kind,
         .tenant = tenant,
         .is_operator = claims->is_operator,
         .subject = claims->subject,

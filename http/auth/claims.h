@@ -13,6 +13,7 @@
 
 struct http_claims {
     unsigned holds;
+    enum principal_kind kind; /* USER or API_KEY */
     int64_t expires_ms;  /* last instant at which they count, skew included */
     bool is_operator;    /* an issuer marked so asserted the role */
     bool tenant_claimed; /* the token has the tenant claim at all, whatever of it was allowed */

@@ -486,6 +486,8 @@ static const struct {
     [HTTP_TOKEN_AUDIENCE] = {"audience", "the bearer token is not meant for this server"},
     [HTTP_TOKEN_SUBJECT] = {"subject", "the bearer token names no subject, or one that is too long"},
     [HTTP_TOKEN_CLAIMS] = {"claims", "the bearer token holds more tenants or roles than this server takes"},
+    [HTTP_TOKEN_API_KEY] = {"api_key", "the API key is not valid: it is unknown or was revoked"},
+    [HTTP_TOKEN_API_KEY_EXPIRED] = {"api_key_expired", "the API key has expired"},
 };
 
 const char *http_token_fault_message(enum http_token_fault fault)

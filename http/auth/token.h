@@ -28,6 +28,8 @@ enum http_token_fault {
     HTTP_TOKEN_AUDIENCE,
     HTTP_TOKEN_SUBJECT, /* missing or too long */
     HTTP_TOKEN_CLAIMS,  /* more tenants or roles than we take */
+    HTTP_TOKEN_API_KEY, /* no key, a key that is not known, or one that was revoked */
+    HTTP_TOKEN_API_KEY_EXPIRED,
     HTTP_TOKEN_FAULTS
 };
 

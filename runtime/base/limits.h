@@ -175,6 +175,8 @@
 #define OMS_PATTERN_HEAP_KIB       256   /* of one match */
 #define OMS_TENANT_KEYS_KEPT       64    /* idempotency keys of a tenant's changes kept whatever their age */
 #define OMS_TENANT_KEYS_MAX        1024  /* kept within their 24 hours */
+#define OMS_TENANT_API_KEYS_MAX    256   /* of a tenant, live at once */
+#define OMS_TENANT_API_KEYS_KEPT   256   /* revoked and expired ones that are still listed */
 #define OMS_MIGRATE_PAGE_MAX       200   /* orders that one migrateOrders takes along */
 #define OMS_MIGRATE_TOLD_MAX       100   /* stranded orders that one answer names */
 #define OMS_REFUSALS_MAX           64    /* of one command; more are dropped, since the first ones say enough */

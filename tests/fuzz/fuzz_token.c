@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "http/auth/api_key.h"
 #include "http/auth/token.h"
 #include "runtime/base/assert.h"
 #include "runtime/base/buf.h"
@@ -68,5 +69,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         OMS_ASSERT(claims->tenant_count <= HTTP_CLAIMS_TENANTS_MAX);
     }
     http_claims_release(claims);
+
+    struct http_api_key key;
+    if (http_api_key_parse(oms_str_make(data, size), &key))
+        OMS_ASSERT(key.id.len == TENANT_API_KEY_ID_SIZE && key.secret.len == TENANT_API_KEY_SECRET_SIZE);
     return 0;
 }
