@@ -352,7 +352,7 @@ static void fold_round(struct store_fold *fold, uint32_t version_from, uint64_t 
         double cpu_begin = cpu_s(), own_begin = thread_cpu_s();
         for (unsigned i = 0; i < WINDOW; i++)
             if (store_fold_add(fold, store_partition_of(1), ++*commit, &units[i].message.to,
-                               oms_buf_str(&units[i].record)) != OMS_OK)
+                               oms_buf_str(&units[i].record), OMS_STR_NONE) != OMS_OK)
                 abort();
         if (store_fold_run(fold, &error) != OMS_OK)
             abort();

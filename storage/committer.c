@@ -133,8 +133,14 @@ static void form(struct store_committer *committer, struct batch *batch, uint64_
         uint16_t partition = store_partition_of(unit->message.to.tenant);
         unit->lsn = committer->next_lsn++;
         unit->commit = committer->next_commit[partition]++;
-        committer->appends[batch->count++] =
-            (struct store_append){partition, unit->commit, oms_buf_str(&unit->record)};
+        committer->appends[batch->count++] = (struct store_append){
+            .partition = partition,
+            .commit = unit->commit,
+            .value = oms_buf_str(&unit->record),
+            .actor = unit->message.to,
+            .key = unit->has_key ? oms_str_make(unit->key, sizeof(unit->key)) : OMS_STR_NONE,
+            .destroys = unit->destroys,
+        };
         batch->bytes += unit->record.len;
         batch->shards |= UINT64_C(1) << unit->message.home;
         batch->shard_seq[unit->message.home] = unit->shard_seq; /* per shard they come in order */

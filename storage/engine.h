@@ -3,7 +3,7 @@
  * for tests and the simulator (latency, faults and crashes that lose what was not synced).
  *
  * Two databases under one folder: `log` (one record per unit of work, written in synced batches; the only
- * truth) and `state` (the derived families, written without a write-ahead log and flushed together with their
+ * truth, with the keys of what is sealed in it beside it) and `state` (the derived families, written without a write-ahead log and flushed together with their
  * applied positions; can be deleted and rebuilt). They are two so that the materialiser's writes never wait
  * in the same write queue as a commit's fsync.
  */
@@ -12,6 +12,7 @@
 
 #include "runtime/base/buf.h"
 #include "runtime/base/str.h"
+#include "runtime/message.h"
 
 enum store_family {
     STORE_STATE,    /* address → state of an actor */
@@ -26,12 +27,22 @@ enum store_family {
 struct store_engine;
 struct store_view;
 struct store_iter;
+struct store_vault;
 
-/* One record for the log. */
+/* One record for the log, with the wrapped key of what is sealed in it (sealed.h). */
 struct store_append {
     uint16_t partition;
     uint64_t commit;
-    struct oms_str value;
+    struct oms_str value; /* absent: only a key is written */
+    struct rt_address actor;
+    struct oms_str key; /* absent: none; kept under (actor, commit) */
+    bool destroys;      /* every key of the actor below `commit` goes with this append */
+};
+
+/* Keys of a family from lower (inclusive) to upper (exclusive). */
+struct store_range {
+    enum store_family family;
+    struct oms_str lower, upper;
 };
 
 /* One write to a derived family. */
@@ -43,8 +54,8 @@ struct store_write {
 };
 
 struct store_engine_ops {
-    /* Writes and syncs all or nothing visible to readers. OMS_IO means unknown: it may be there after a
-     * reopen. */
+    /* Writes and syncs all or nothing visible to readers, in the order of the records. OMS_IO means unknown: it may
+     * be there after a reopen. */
     enum oms_status (*append)(struct store_engine *engine, const struct store_append *records, size_t count);
     /* The highest commit number of the partition in the log; 0 when it is empty. */
     enum oms_status (*last_commit)(struct store_engine *engine, uint16_t partition, uint64_t *out);
@@ -64,6 +75,9 @@ struct store_engine_ops {
     /* One record of the log; OMS_NOT_FOUND beyond its end. Appends the value to `out`. */
     enum oms_status (*view_log_get)(struct store_view *view, uint16_t partition, uint64_t commit,
                                     struct oms_buf *out);
+    /* The wrapped key of an actor's unit; OMS_NOT_FOUND when it never had one or it was destroyed. Appends. */
+    enum oms_status (*view_key_get)(struct store_view *view, const struct rt_address *actor, uint64_t commit,
+                                    struct oms_buf *out);
     /* Iterates a family between lower (inclusive) and upper (exclusive; absent: to the end). Stands at the
      * first. The view must stay open as long as the iterator. */
     struct store_iter *(*iter_open)(struct store_view *view, enum store_family family, struct oms_str lower,
@@ -80,6 +94,13 @@ struct store_engine_ops {
     bool (*iter_item)(struct store_iter *iter, struct oms_str *key, struct oms_str *value,
                       enum oms_status *status);
     void (*iter_close)(struct store_iter *iter);
+    /*
+     * Makes sure that no file holds what was overwritten or deleted in these ranges, or destroyed among the keys,
+     * before this call: flushes all and rewrites what overlaps. Blocks for as long as that takes; any thread, also
+     * beside a write. OMS_BUSY: done, but a view older than that was open and may have kept something alive: call
+     * again.
+     */
+    enum oms_status (*purge)(struct store_engine *engine, const struct store_range *ranges, size_t count);
     /* Bytes that can still be written below the folder. */
     enum oms_status (*free_bytes)(struct store_engine *engine, uint64_t *out);
     /* Numbers for /metrics, as "name value\n" lines without prefix. */
@@ -91,6 +112,7 @@ struct store_engine_ops {
 
 struct store_engine {
     const struct store_engine_ops *ops;
+    const struct store_vault *vault; /* borrowed; who opens an engine sets it before units with personal texts */
 };
 
 struct store_rocksdb_config {
@@ -105,6 +127,7 @@ OMS_MUST_USE enum oms_status store_rocksdb_open(const struct store_rocksdb_confi
 
 /* ---- the twin ---- */
 struct store_memory;
+/* With a vault of its own, whose master key is fixed. */
 struct store_memory *store_memory_create(void);
 void store_memory_destroy(struct store_memory *memory);
 /* An engine over the memory; closing it keeps what was durable. */

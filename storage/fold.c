@@ -12,6 +12,7 @@
 
 #include "runtime/base/alloc.h"
 #include "runtime/base/assert.h"
+#include "storage/sealed.h"
 #include "storage/store.h"
 #include "storage/timeline.h"
 
@@ -22,6 +23,7 @@
 struct store_fold_item {
     uint64_t sort[3];
     struct oms_str value;
+    struct oms_str personal;
     uint64_t commit;
     uint16_t partition;
 };
@@ -117,7 +119,7 @@ void store_fold_fini(struct store_fold *fold)
 }
 
 enum oms_status store_fold_add(struct store_fold *fold, uint16_t partition, uint64_t commit,
-                               const struct rt_address *actor, struct oms_str value)
+                               const struct rt_address *actor, struct oms_str value, struct oms_str personal)
 {
     OMS_ASSERT(partition < OMS_PARTITIONS && fold->count < WINDOW_RECORDS_MAX && !fold->closed);
     if (commit != fold->seen[partition] + 1)
@@ -135,6 +137,7 @@ enum oms_status store_fold_add(struct store_fold *fold, uint16_t partition, uint
     for (int word = 0; word < 3; word++)
         item->sort[word] = oms_get_be64(key + 8 * word);
     item->value = value;
+    item->personal = personal;
     item->commit = commit;
     item->partition = partition;
     fold->count++;
@@ -155,6 +158,21 @@ static bool same_actor(const struct store_fold_item *a, const struct store_fold_
     return a->sort[0] == b->sort[0] && a->sort[1] == b->sort[1] && a->sort[2] >> 24 == b->sort[2] >> 24;
 }
 
+/* Of a record in memory the texts are known; one from the log has them under its key. */
+static enum oms_status open_item(struct store_fold *fold, const struct store_fold_item *item,
+                                 struct store_record *record)
+{
+    if (!oms_str_present(record->sealed))
+        return OMS_OK;
+    if (item->personal.len) {
+        record->personal = item->personal;
+        return OMS_OK;
+    }
+    if (!fold->keys)
+        return OMS_CORRUPT;
+    return store_record_open(fold->keys, fold->keys_view, &fold->decoded, record);
+}
+
 static enum oms_status decode_group(struct store_fold *fold, const struct store_fold_item *items,
                                     size_t count, struct oms_error *error)
 {
@@ -170,6 +188,11 @@ static enum oms_status decode_group(struct store_fold *fold, const struct store_
             store_record_decode(item->partition, item->commit, item->value, &fold->decoded, record);
         if (status != OMS_OK)
             return oms_error_set(error, status, "partition %u commit %llu: the record does not decode",
+                                 item->partition, (unsigned long long)item->commit);
+        status = open_item(fold, item, record);
+        if (status != OMS_OK)
+            return oms_error_set(error, status,
+                                 "partition %u commit %llu: its sealed texts do not open with their key",
                                  item->partition, (unsigned long long)item->commit);
         if (i > 0 && record->version_from != fold->records[i - 1].version_to)
             return oms_error_set(error, OMS_CORRUPT,

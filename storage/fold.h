@@ -19,6 +19,9 @@ struct store_fold {
     const struct store_projector *projector;
     uint64_t applied[OMS_PARTITIONS]; /* commit numbers up to which the engine holds the fold */
     uint64_t writes_done;             /* derived keys written since init, for the numbers */
+    /* Where sealed records that come without their texts find their keys; NULL: all texts are given. */
+    struct store_engine *keys;
+    struct store_view *keys_view;
     bool check_history; /* each actor's first version in a window must follow its stored timeline */
 
     /* the window */
@@ -45,11 +48,13 @@ OMS_MUST_USE enum oms_status store_fold_init(struct store_fold *fold, struct sto
                                              struct oms_error *error);
 void store_fold_fini(struct store_fold *fold);
 /*
- * Adds a record to the window; its bytes are borrowed until store_fold_run. OMS_CORRUPT when its commit
+ * Adds a record to the window; its bytes are borrowed until store_fold_run. `personal` are its texts when the caller
+ * has them (absent: they are opened with their key, if it has any). OMS_CORRUPT when its commit
  * number does not follow the partition's last.
  */
 OMS_MUST_USE enum oms_status store_fold_add(struct store_fold *fold, uint16_t partition, uint64_t commit,
-                                            const struct rt_address *actor, struct oms_str value);
+                                            const struct rt_address *actor, struct oms_str value,
+                                            struct oms_str personal);
 /*
  * The same in steps, so that who folds can let others run between them: folds at least one more actor, and no
  * more after `records`, of the window, which takes no more records from then on. *done when all are folded

@@ -16,6 +16,16 @@ static inline void store_address_key(const struct rt_address *address,
     memcpy(out + 5, address->key, 16);
 }
 
+/* The actor's key, commit (8): a wrapped key beside the log. */
+#define STORE_SEAL_KEY_SIZE (STORE_ADDRESS_KEY_SIZE + 8)
+
+static inline void store_seal_key(const struct rt_address *address, uint64_t commit,
+                                  unsigned char out[STORE_SEAL_KEY_SIZE])
+{
+    store_address_key(address, out);
+    oms_put_be64(out + STORE_ADDRESS_KEY_SIZE, commit);
+}
+
 static inline void store_address_read(const unsigned char in[STORE_ADDRESS_KEY_SIZE], struct rt_address *out)
 {
     memset(out, 0, sizeof(*out));

@@ -154,7 +154,8 @@ static enum oms_status gather_some(struct store_materialiser *m, size_t max, boo
     for (size_t count = 0; unit && count < max; count++, unit = unit->home_next) {
         struct oms_str value = oms_buf_str(&unit->record);
         enum oms_status status = store_fold_add(&m->fold, store_partition_of(unit->message.to.tenant),
-                                                unit->commit, &unit->message.to, value);
+                                                unit->commit, &unit->message.to, value,
+                                                oms_buf_str(&unit->personal));
         if (status != OMS_OK)
             return status;
         m->window_last = unit;

@@ -18,12 +18,16 @@ void store_replay_init(struct store_replay *replay, struct store_engine *source,
     replay->source = source;
     replay->fold = fold;
     replay->view = source->ops->view_open(source);
+    fold->keys = source;
+    fold->keys_view = replay->view;
     oms_buf_init(&replay->bytes, (size_t)1 << 30);
 }
 
 void store_replay_fini(struct store_replay *replay)
 {
     replay->source->ops->view_close(replay->view);
+    replay->fold->keys = NULL;
+    replay->fold->keys_view = NULL;
     oms_buf_fini(&replay->bytes);
 }
 
@@ -48,7 +52,7 @@ static enum oms_status add_record(struct store_replay *replay, uint16_t partitio
                              "partition %u commit %" PRIu64 ": the record does not decode", partition,
                              commit);
     uint64_t before = replay->fold->seen[partition];
-    if (store_fold_add(replay->fold, partition, commit, &actor, copy) != OMS_OK)
+    if (store_fold_add(replay->fold, partition, commit, &actor, copy, OMS_STR_NONE) != OMS_OK)
         return oms_error_set(error, OMS_CORRUPT, "partition %u: commit %" PRIu64 " follows %" PRIu64,
                              partition, commit, before);
     replay->units++;

@@ -91,6 +91,7 @@ static void store_free(struct store *store)
         for (struct store_node *node = shard->all, *next; node; node = next) {
             next = node->all_next;
             oms_buf_fini(&node->unit.record);
+            oms_buf_fini(&node->unit.personal);
             oms_free(node);
         }
         oms_free(shard->flights);
@@ -182,6 +183,7 @@ struct store_unit *store_unit_take(struct store *store, struct rt_shard *shard)
             own->all->all_prev = node;
         own->all = node;
         oms_buf_init(&node->unit.record, OMS_UNIT_BYTES_MAX);
+        oms_buf_init(&node->unit.personal, OMS_UNIT_BYTES_MAX);
     }
     memset(&node->unit.message, 0, sizeof(node->unit.message));
     node->unit.message.home = (uint16_t)rt_shard_index(shard);
@@ -199,6 +201,7 @@ static void node_free(struct store_shard *own, struct store_node *node)
     if (node->all_next)
         node->all_next->all_prev = node->all_prev;
     oms_buf_fini(&node->unit.record);
+    oms_buf_fini(&node->unit.personal);
     oms_free(node);
 }
 
@@ -215,6 +218,15 @@ void store_trim(struct store *store, struct rt_shard *shard)
     }
 }
 
+static void empty(struct oms_buf *bytes)
+{
+    if (bytes->cap > RECORD_BYTES_KEEP) {
+        oms_buf_fini(bytes);
+        oms_buf_init(bytes, OMS_UNIT_BYTES_MAX);
+    }
+    oms_buf_reset(bytes);
+}
+
 void store_unit_recycle(struct store *store, struct rt_shard *shard, struct store_unit *unit)
 {
     struct store_shard *own = shard_of(store, shard);
@@ -224,11 +236,8 @@ void store_unit_recycle(struct store *store, struct rt_shard *shard, struct stor
         node_free(own, node);
         return;
     }
-    if (unit->record.cap > RECORD_BYTES_KEEP) {
-        oms_buf_fini(&unit->record);
-        oms_buf_init(&unit->record, OMS_UNIT_BYTES_MAX);
-    }
-    oms_buf_reset(&unit->record);
+    empty(&unit->record);
+    empty(&unit->personal);
     node->free_next = own->free;
     own->free = node;
     own->free_count++;

@@ -17,6 +17,8 @@
 #include "runtime/base/limits.h"
 #include "runtime/base/wire.h"
 #include "storage/engine.h"
+#include "storage/keys.h"
+#include "storage/vault.h"
 
 #define HEIGHT_MAX 20
 
@@ -55,8 +57,11 @@ struct store_memory {
     pthread_mutex_t mutex;
     struct family families[STORE_FAMILY_COUNT];
     struct partition partitions[OMS_PARTITIONS];
+    struct family keys;      /* durable like the log: versions are numbered by `appended` */
+    uint64_t appended;       /* appends that touched the keys */
     uint64_t written; /* number of the last write */
     uint64_t durable; /* number up to which a crash keeps */
+    struct store_vault *vault;
     uint64_t seed;    /* of the heights */
     unsigned views;
     struct store_memory_faults faults;
@@ -71,6 +76,7 @@ struct memory_engine {
 struct store_view {
     struct store_memory *memory;
     uint64_t number;
+    uint64_t appended;
     uint64_t last[OMS_PARTITIONS]; /* commit of each partition when it was opened */
 };
 
@@ -232,6 +238,42 @@ static void append_one(struct store_memory *memory, const struct store_append *a
     memcpy(record->data, append->value.data, append->value.len);
 }
 
+/* A key's new version; data absent: destroyed. A destroyed key's bytes go at once unless a view may see them. */
+static void put_key(struct store_memory *memory, struct node *node, struct oms_str data)
+{
+    struct version *version = oms_malloc(sizeof(*version) + data.len);
+    version->number = memory->appended;
+    version->is_delete = !data.data;
+    version->len = data.len;
+    if (data.len)
+        memcpy(version->data, data.data, data.len);
+    version->older = node->newest;
+    node->newest = version;
+    if (!memory->views) {
+        free_versions(version->older);
+        version->older = NULL;
+    }
+}
+
+static void append_keys(struct store_memory *memory, const struct store_append *append)
+{
+    unsigned char key[STORE_SEAL_KEY_SIZE];
+    if (!append->key.data && !append->destroys)
+        return;
+    memory->appended++;
+    store_seal_key(&append->actor, append->commit, key);
+    struct oms_str own = oms_str_make(key, sizeof(key));
+    if (append->key.data)
+        put_key(memory, find_or_add(memory, &memory->keys, own), append->key);
+    if (!append->destroys)
+        return;
+    unsigned char first[STORE_SEAL_KEY_SIZE];
+    store_seal_key(&append->actor, 0, first);
+    struct node *node = find_before(&memory->keys, oms_str_make(first, sizeof(first)), NULL)->next[0];
+    for (; node && oms_str_compare(node_key(node), own) < 0; node = node->next[0])
+        put_key(memory, node, OMS_STR_NONE);
+}
+
 static enum oms_status memory_append(struct store_engine *engine, const struct store_append *records,
                                      size_t count)
 {
@@ -239,8 +281,11 @@ static enum oms_status memory_append(struct store_engine *engine, const struct s
     pthread_mutex_lock(&memory->mutex);
     bool kept = due(&memory->faults.append_fails_kept);
     bool lost = due(&memory->faults.append_fails_lost);
-    for (size_t i = 0; i < count && !lost; i++)
-        append_one(memory, &records[i]);
+    for (size_t i = 0; i < count && !lost; i++) {
+        if (records[i].value.data)
+            append_one(memory, &records[i]);
+        append_keys(memory, &records[i]);
+    }
     pthread_mutex_unlock(&memory->mutex);
     return kept || lost ? OMS_IO : OMS_OK;
 }
@@ -288,10 +333,10 @@ static enum oms_status memory_flush(struct store_engine *engine)
 }
 
 /* Under the mutex. */
-static enum oms_status get_at(struct store_memory *memory, enum store_family family, struct oms_str key,
-                              uint64_t number, struct oms_buf *out)
+static enum oms_status get_at(struct family *family, struct oms_str key, uint64_t number,
+                              struct oms_buf *out)
 {
-    struct node *node = find_before(&memory->families[family], key, NULL)->next[0];
+    struct node *node = find_before(family, key, NULL)->next[0];
     if (!node || !oms_str_eq(node_key(node), key))
         return OMS_NOT_FOUND;
     const struct version *version = visible(node, number);
@@ -307,7 +352,7 @@ static enum oms_status memory_get(struct store_engine *engine, enum store_family
     struct store_memory *memory = memory_of(engine);
     (void)may_block; /* everything is in memory */
     pthread_mutex_lock(&memory->mutex);
-    enum oms_status status = get_at(memory, family, key, UINT64_MAX, out);
+    enum oms_status status = get_at(&memory->families[family], key, UINT64_MAX, out);
     pthread_mutex_unlock(&memory->mutex);
     return status;
 }
@@ -321,6 +366,7 @@ static struct store_view *memory_view_open(struct store_engine *engine)
     pthread_mutex_lock(&memory->mutex);
     view->memory = memory;
     view->number = memory->written;
+    view->appended = memory->appended;
     for (unsigned i = 0; i < OMS_PARTITIONS; i++)
         view->last[i] = last_of(&memory->partitions[i]);
     memory->views++;
@@ -340,7 +386,7 @@ static enum oms_status memory_view_get(struct store_view *view, enum store_famil
                                        struct oms_buf *out)
 {
     pthread_mutex_lock(&view->memory->mutex);
-    enum oms_status status = get_at(view->memory, family, key, view->number, out);
+    enum oms_status status = get_at(&view->memory->families[family], key, view->number, out);
     pthread_mutex_unlock(&view->memory->mutex);
     return status;
 }
@@ -356,6 +402,18 @@ static enum oms_status memory_view_log_get(struct store_view *view, uint16_t par
         oms_buf_append(out, p->records[at].data, p->records[at].len);
         status = out->overflow ? OMS_LIMIT : OMS_OK;
     }
+    pthread_mutex_unlock(&view->memory->mutex);
+    return status;
+}
+
+static enum oms_status memory_view_key_get(struct store_view *view, const struct rt_address *actor,
+                                           uint64_t commit, struct oms_buf *out)
+{
+    unsigned char key[STORE_SEAL_KEY_SIZE];
+    store_seal_key(actor, commit, key);
+    pthread_mutex_lock(&view->memory->mutex);
+    enum oms_status status =
+        get_at(&view->memory->keys, oms_str_make(key, sizeof(key)), view->appended, out);
     pthread_mutex_unlock(&view->memory->mutex);
     return status;
 }
@@ -511,6 +569,20 @@ static void memory_iter_close(struct store_iter *iter)
 
 /* ---- the rest of the vtable ---- */
 
+/* Old versions go when nobody can see them any more, without being asked. */
+static enum oms_status memory_purge(struct store_engine *engine, const struct store_range *ranges, size_t count)
+{
+    struct store_memory *memory = memory_of(engine);
+    (void)ranges;
+    (void)count;
+    enum oms_status status = memory_flush(engine);
+    pthread_mutex_lock(&memory->mutex);
+    if (status == OMS_OK && memory->views)
+        status = OMS_BUSY;
+    pthread_mutex_unlock(&memory->mutex);
+    return status;
+}
+
 static enum oms_status memory_free_bytes(struct store_engine *engine, uint64_t *out)
 {
     struct store_memory *memory = memory_of(engine);
@@ -550,6 +622,8 @@ static const struct store_engine_ops memory_ops = {
     .view_close = memory_view_close,
     .view_get = memory_view_get,
     .view_log_get = memory_view_log_get,
+    .view_key_get = memory_view_key_get,
+    .purge = memory_purge,
     .iter_open = memory_iter_open,
     .log_iter_open = memory_log_iter_open,
     .iter_seek = memory_iter_seek,
@@ -567,11 +641,14 @@ static const struct store_engine_ops memory_ops = {
 
 struct store_memory *store_memory_create(void)
 {
+    static const unsigned char master[STORE_VAULT_KEY_SIZE] = "a master key for tests only";
     struct store_memory *memory = oms_calloc(1, sizeof(*memory));
     pthread_mutex_init(&memory->mutex, NULL);
     memory->faults.free_bytes = UINT64_MAX;
     for (unsigned i = 0; i < STORE_FAMILY_COUNT; i++)
         memory->families[i].head = node_create(HEIGHT_MAX, OMS_STR_NONE);
+    memory->keys.head = node_create(HEIGHT_MAX, OMS_STR_NONE);
+    memory->vault = store_vault_create(master);
     return memory;
 }
 
@@ -601,6 +678,9 @@ void store_memory_destroy(struct store_memory *memory)
         free_nodes(&memory->families[i]);
         oms_free(memory->families[i].head);
     }
+    free_nodes(&memory->keys);
+    oms_free(memory->keys.head);
+    store_vault_destroy(memory->vault);
     for (unsigned i = 0; i < OMS_PARTITIONS; i++) {
         free_records(&memory->partitions[i], 0);
         oms_free(memory->partitions[i].records);
@@ -614,6 +694,7 @@ struct store_engine *store_memory_open(struct store_memory *memory)
     OMS_ASSERT(!memory->engine);
     memory->engine = oms_calloc(1, sizeof(*memory->engine));
     memory->engine->base.ops = &memory_ops;
+    memory->engine->base.vault = memory->vault;
     memory->engine->memory = memory;
     return &memory->engine->base;
 }

@@ -38,6 +38,7 @@
 #include "runtime/base/log.h"
 #include "runtime/base/wire.h"
 #include "storage/engine.h"
+#include "storage/keys.h"
 #include "storage/wal_tail.h"
 
 #define LOG_KEY_SIZE         10
@@ -50,6 +51,9 @@
 #define PERF_LEVEL_OFF       1 /* rocksdb::PerfLevel::kDisable; per thread */
 #define READ_TIER_CACHE      1 /* rocksdb::kBlockCacheTier */
 #define RECOVER_TAIL_ONLY    0 /* rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords */
+#define BOTTOM_TOO              3 /* rocksdb::BottommostLevelCompaction::kForceOptimized */
+#define KEYS_MEMTABLE_BYTES  ((size_t)16 << 20)
+#define LOG_WAL_BYTES_MAX    ((uint64_t)256 << 20) /* a few keys must not keep all write-ahead files */
 #define RECOVER_TO_DAMAGE    2 /* rocksdb::WALRecoveryMode::kPointInTimeRecovery */
 
 static const char *const family_names[STORE_FAMILY_COUNT] = {
@@ -66,6 +70,8 @@ struct engine {
     rocksdb_options_t *state_options;
     rocksdb_t *log;
     rocksdb_t *state;
+    rocksdb_column_family_handle_t *log_default;
+    rocksdb_column_family_handle_t *keys; /* of the log */
     rocksdb_column_family_handle_t *default_family; /* every database has it; unused in state */
     rocksdb_column_family_handle_t *families[STORE_FAMILY_COUNT];
     rocksdb_writeoptions_t *synced;
@@ -120,6 +126,22 @@ static void log_key(uint16_t partition, uint64_t commit, unsigned char out[LOG_K
 
 /* ---- writing ---- */
 
+/* What the record does to the keys, in the same batch. */
+static void add_keys(struct engine *engine, const struct store_append *record)
+{
+    unsigned char key[STORE_SEAL_KEY_SIZE], first[STORE_SEAL_KEY_SIZE];
+    if (!record->key.data && !record->destroys)
+        return;
+    store_seal_key(&record->actor, record->commit, key);
+    store_seal_key(&record->actor, 0, first);
+    if (record->destroys)
+        rocksdb_writebatch_delete_range_cf(engine->log_batch, engine->keys, (const char *)first, sizeof(first),
+                                           (const char *)key, sizeof(key));
+    if (record->key.data)
+        rocksdb_writebatch_put_cf(engine->log_batch, engine->keys, (const char *)key, sizeof(key),
+                                  record->key.data, record->key.len);
+}
+
 static enum oms_status engine_append(struct store_engine *base, const struct store_append *records,
                                      size_t count)
 {
@@ -130,8 +152,10 @@ static enum oms_status engine_append(struct store_engine *base, const struct sto
     for (size_t i = 0; i < count; i++) {
         unsigned char key[LOG_KEY_SIZE];
         log_key(records[i].partition, records[i].commit, key);
-        rocksdb_writebatch_put(engine->log_batch, (const char *)key, sizeof(key), records[i].value.data,
-                               records[i].value.len);
+        if (records[i].value.data)
+            rocksdb_writebatch_put(engine->log_batch, (const char *)key, sizeof(key), records[i].value.data,
+                                   records[i].value.len);
+        add_keys(engine, &records[i]);
     }
     rocksdb_write(engine->log, engine->synced, engine->log_batch, &error);
     return take_error("append", error) == OMS_OK ? OMS_OK : OMS_IO;
@@ -179,6 +203,47 @@ static enum oms_status engine_flush_state(struct store_engine *base)
                 OMS_LOG_TEXT("background_errors", failures));
     rocksdb_free(failures);
     return failed ? OMS_IO : OMS_OK;
+}
+
+/* ---- purging ---- */
+
+static uint64_t open_snapshots(rocksdb_t *db)
+{
+    uint64_t count = 0;
+    return rocksdb_property_int(db, "rocksdb.num-snapshots", &count) == 0 ? count : 0;
+}
+
+/* Both families: a write-ahead file goes when neither needs it any more. */
+static enum oms_status flush_log(struct engine *engine)
+{
+    rocksdb_column_family_handle_t *families[] = {engine->keys, engine->log_default};
+    rocksdb_flushoptions_t *flush = rocksdb_flushoptions_create();
+    char *error = NULL;
+    for (size_t i = 0; i < OMS_COUNT_OF(families) && !error; i++)
+        rocksdb_flush_cf(engine->log, flush, families[i], &error);
+    rocksdb_flushoptions_destroy(flush);
+    return take_error("flush of the log", error) == OMS_OK ? OMS_OK : OMS_IO;
+}
+
+static enum oms_status engine_purge(struct store_engine *base, const struct store_range *ranges, size_t count)
+{
+    struct engine *engine = engine_of(base);
+    bool seen = open_snapshots(engine->state) || open_snapshots(engine->log);
+    enum oms_status status = engine_flush_state(base);
+    if (status == OMS_OK)
+        status = flush_log(engine);
+    if (status != OMS_OK)
+        return status;
+    rocksdb_compactoptions_t *rewrite = rocksdb_compactoptions_create();
+    rocksdb_compactoptions_set_exclusive_manual_compaction(rewrite, 0);
+    rocksdb_compactoptions_set_bottommost_level_compaction(rewrite, BOTTOM_TOO);
+    rocksdb_compact_range_cf_opt(engine->log, engine->keys, rewrite, NULL, 0, NULL, 0);
+    for (size_t i = 0; i < count; i++)
+        rocksdb_compact_range_cf_opt(engine->state, engine->families[ranges[i].family], rewrite,
+                                     ranges[i].lower.data, ranges[i].lower.len, ranges[i].upper.data,
+                                     ranges[i].upper.len);
+    rocksdb_compactoptions_destroy(rewrite);
+    return seen ? OMS_BUSY : OMS_OK;
 }
 
 /* ---- reading ---- */
@@ -262,6 +327,15 @@ static enum oms_status engine_view_log_get(struct store_view *view, uint16_t par
     oms_buf_append(out, value, len);
     rocksdb_pinnableslice_destroy(slice);
     return out->overflow ? OMS_LIMIT : OMS_OK;
+}
+
+static enum oms_status engine_view_key_get(struct store_view *view, const struct rt_address *actor,
+                                           uint64_t commit, struct oms_buf *out)
+{
+    unsigned char key[STORE_SEAL_KEY_SIZE];
+    store_seal_key(actor, commit, key);
+    return get_with(view->engine->log, view->log_read, view->engine->keys, (const char *)key, sizeof(key),
+                    out);
 }
 
 /* ---- iterators ---- */
@@ -427,6 +501,9 @@ static void engine_metrics(struct store_engine *base, struct oms_buf *out)
     struct engine *engine = engine_of(base);
     metric(engine->log, NULL, "log", "memtable_bytes", "rocksdb.cur-size-all-mem-tables", out);
     metric(engine->log, NULL, "log", "sst_bytes", "rocksdb.total-sst-files-size", out);
+    metric(engine->log, engine->keys, "keys", "memtable_bytes", "rocksdb.cur-size-all-mem-tables", out);
+    metric(engine->log, engine->keys, "keys", "sst_bytes", "rocksdb.total-sst-files-size", out);
+    metric(engine->log, engine->keys, "keys", "keys", "rocksdb.estimate-num-keys", out);
     metric(engine->log, NULL, "log", "compaction_pending", "rocksdb.compaction-pending", out);
     metric(engine->log, NULL, "log", "write_stopped", "rocksdb.is-write-stopped", out);
     for (unsigned i = 0; i < STORE_FAMILY_COUNT; i++) {
@@ -453,6 +530,10 @@ static void close_databases(struct engine *engine)
             rocksdb_column_family_handle_destroy(engine->families[i]);
     if (engine->default_family)
         rocksdb_column_family_handle_destroy(engine->default_family);
+    if (engine->log_default)
+        rocksdb_column_family_handle_destroy(engine->log_default);
+    if (engine->keys)
+        rocksdb_column_family_handle_destroy(engine->keys);
     if (engine->state)
         rocksdb_close(engine->state);
     if (engine->log)
@@ -484,15 +565,11 @@ static void engine_free(struct engine *engine)
 static void engine_close(struct store_engine *base, bool clean)
 {
     struct engine *engine = engine_of(base);
-    char *error = NULL;
     if (clean) {
         (void)engine_flush_state(base);
-        /* The log's memtable too: the next start then reads nothing. It is synced already, so failing is
+        /* The log's memtables too: the next start then reads nothing. It is synced already, so failing is
          * harmless. */
-        rocksdb_flushoptions_t *flush = rocksdb_flushoptions_create();
-        rocksdb_flush(engine->log, flush, &error);
-        rocksdb_flushoptions_destroy(flush);
-        (void)take_error("flush of the log", error);
+        (void)flush_log(engine);
     }
     engine_free(engine);
 }
@@ -507,6 +584,8 @@ static const struct store_engine_ops engine_ops = {
     .view_close = engine_view_close,
     .view_get = engine_view_get,
     .view_log_get = engine_view_log_get,
+    .view_key_get = engine_view_key_get,
+    .purge = engine_purge,
     .iter_open = engine_iter_open,
     .log_iter_open = engine_log_iter_open,
     .iter_seek = engine_iter_seek_first,
@@ -642,6 +721,20 @@ static void set_table(rocksdb_options_t *options, rocksdb_block_based_table_opti
     rocksdb_block_based_options_destroy(table);
 }
 
+static void open_log_families(struct engine *engine, const char *path, char **text)
+{
+    const char *const names[] = {"default", "keys"};
+    rocksdb_column_family_handle_t *handles[2] = {NULL, NULL};
+    rocksdb_options_t *keys = rocksdb_options_create_copy(engine->log_options);
+    rocksdb_options_set_write_buffer_size(keys, KEYS_MEMTABLE_BYTES);
+    const rocksdb_options_t *options[] = {engine->log_options, keys};
+    engine->log =
+        rocksdb_open_column_families(engine->log_options, path, 2, names, options, handles, text);
+    rocksdb_options_destroy(keys);
+    engine->log_default = engine->log ? handles[0] : NULL;
+    engine->keys = engine->log ? handles[1] : NULL;
+}
+
 static enum oms_status open_log(struct engine *engine, struct oms_error *error)
 {
     char path[4200], *text = NULL;
@@ -654,6 +747,7 @@ static enum oms_status open_log(struct engine *engine, struct oms_error *error)
     rocksdb_options_set_level0_slowdown_writes_trigger(engine->log_options, 100);
     rocksdb_options_set_level0_stop_writes_trigger(engine->log_options, 200);
     rocksdb_options_set_wal_recovery_mode(engine->log_options, RECOVER_TAIL_ONLY);
+    rocksdb_options_set_max_total_wal_size(engine->log_options, LOG_WAL_BYTES_MAX);
     set_table(engine->log_options, table_options(engine->cache, true, true, 16 << 10));
     snprintf(path, sizeof(path), "%s/log", engine->folder);
     if (access(path, F_OK) == 0 && store_wal_inspect(path, false) == STORE_WAL_DAMAGED)
@@ -662,14 +756,14 @@ static enum oms_status open_log(struct engine *engine, struct oms_error *error)
             "cannot open the log in %s: a record of its newest files is damaged, and acknowledged ones "
             "lie behind it",
             path);
-    engine->log = rocksdb_open(engine->log_options, path, &text);
+    open_log_families(engine, path, &text);
     if (text && strncmp(text, "Corruption", 10) == 0 && store_wal_inspect(path, true) == STORE_WAL_TORN) {
         OMS_LOG(OMS_LOG_WARN, "store.torn_tail", OMS_LOG_TEXT("error", text),
                 OMS_LOG_TEXT("consequence", "the last batch was never acknowledged and is left out"));
         rocksdb_free(text);
         text = NULL;
         rocksdb_options_set_wal_recovery_mode(engine->log_options, RECOVER_TO_DAMAGE);
-        engine->log = rocksdb_open(engine->log_options, path, &text);
+        open_log_families(engine, path, &text);
     }
     if (!text)
         return OMS_OK;

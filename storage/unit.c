@@ -25,6 +25,8 @@ enum unit_field {
     UNIT_EPOCH = 6,
     UNIT_META = 7,
     UNIT_EVENT = 8,
+    UNIT_SEALED = 9,
+    UNIT_DESTROYS = 10,
 };
 
 #define UNIT_FORMAT_NOW 1u
@@ -46,6 +48,8 @@ void store_unit_begin(struct store_unit *unit, const struct rt_address *actor, u
     unit->time_ms = time_ms;
     store_address_key(actor, address);
     oms_buf_reset(out);
+    oms_buf_reset(&unit->personal);
+    unit->has_key = unit->destroys = false;
     oms_wire_put_u64(out, UNIT_FORMAT, UNIT_FORMAT_NOW);
     oms_wire_put_bytes(out, UNIT_ADDRESS, address, sizeof(address));
     oms_wire_put_u64(out, UNIT_VERSION_FROM, version_from);
@@ -68,13 +72,24 @@ void store_unit_end_event(struct store_unit *unit, size_t mark)
     oms_wire_end(&unit->record, mark);
 }
 
+size_t store_unit_begin_sealed(struct store_unit *unit)
+{
+    return oms_wire_begin(&unit->record, UNIT_SEALED);
+}
+
+void store_unit_put_destroys(struct store_unit *unit)
+{
+    unit->destroys = true;
+    oms_wire_put_u64(&unit->record, UNIT_DESTROYS, 1);
+}
+
 enum oms_status store_unit_end(struct store_unit *unit)
 {
     struct oms_buf *out = &unit->record;
     unsigned char crc[CRC_BYTES];
     oms_put_be32(crc, oms_crc32c(0, out->data, out->len));
     oms_buf_append(out, crc, sizeof(crc));
-    return out->overflow ? OMS_LIMIT : OMS_OK;
+    return out->overflow || unit->personal.overflow ? OMS_LIMIT : OMS_OK;
 }
 
 bool store_record_intact(struct oms_str value)
@@ -101,6 +116,9 @@ static bool read_number(const struct oms_wire *wire, struct store_record *out)
         return true;
     case UNIT_EPOCH:
         out->epoch = wire->number;
+        return true;
+    case UNIT_DESTROYS:
+        out->destroys = wire->number != 0;
         return true;
     default:
         return true;
@@ -131,6 +149,8 @@ static bool read_head(struct oms_str fields, struct store_record *out)
             addressed = true;
         } else if (wire.field == UNIT_META) {
             out->meta = wire.bytes;
+        } else if (wire.field == UNIT_SEALED) {
+            out->sealed = wire.bytes;
         } else if (wire.field == UNIT_EVENT) {
             out->event_count++;
         }

@@ -12,6 +12,7 @@
 #include "runtime/base/arena.h"
 #include "runtime/base/buf.h"
 #include "runtime/message.h"
+#include "storage/vault.h"
 
 /* A unit on its way: made by a shard, moved to the committer and the materialiser, and back home. */
 struct store_unit {
@@ -23,6 +24,10 @@ struct store_unit {
     uint32_t version_to;
     int64_t time_ms;
     struct oms_buf record;        /* memory kept for the next use of the node */
+    struct oms_buf personal;      /* texts to be sealed (sealed.h); kept for the fold until it is home */
+    unsigned char key[STORE_VAULT_WRAPPED_SIZE]; /* of `personal`, when there is one */
+    bool has_key;
+    bool destroys;                /* the actor's keys before this unit */
     struct store_unit *home_next; /* storage's own: units that go home together */
 };
 
@@ -37,6 +42,10 @@ void store_unit_put_meta(struct store_unit *unit, struct oms_str meta);
  */
 size_t store_unit_begin_event(struct store_unit *unit);
 void store_unit_end_event(struct store_unit *unit, size_t mark);
+/* For sealed.c: the field of the sealed texts; ended as an event is. */
+size_t store_unit_begin_sealed(struct store_unit *unit);
+/* With this unit all keys of the actor's earlier units are destroyed. */
+void store_unit_put_destroys(struct store_unit *unit);
 /* OMS_LIMIT when the record is over OMS_UNIT_BYTES_MAX. */
 OMS_MUST_USE enum oms_status store_unit_end(struct store_unit *unit);
 
@@ -51,6 +60,10 @@ struct store_record {
     struct oms_str meta;
     struct oms_str *events; /* in `arena` */
     size_t event_count;
+    struct oms_str sealed;   /* personal texts as they lie in the log; absent: none */
+    struct oms_str personal; /* opened (sealed.h); absent until then, and for good when they were erased */
+    bool erased;             /* their key is gone */
+    bool destroys;           /* all keys of the actor's earlier units */
 };
 
 /*

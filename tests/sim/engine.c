@@ -33,8 +33,10 @@ const char *sim_mutation_name(enum sim_mutation mutation)
 
 static void forget_unsynced(struct sim_engine *self)
 {
-    for (size_t i = 0; i < self->unsynced_count; i++)
+    for (size_t i = 0; i < self->unsynced_count; i++) {
         oms_free((void *)(uintptr_t)self->unsynced[i].value.data);
+        oms_free((void *)(uintptr_t)self->unsynced[i].key.data);
+    }
     oms_free(self->unsynced);
     self->unsynced = NULL;
     self->unsynced_count = 0;
@@ -60,6 +62,8 @@ static enum oms_status append_unsynced(struct sim_engine *self, const struct sto
     for (size_t i = 0; i < count; i++) {
         self->unsynced[i] = records[i];
         self->unsynced[i].value = oms_str_make(oms_str_dup(records[i].value), records[i].value.len);
+        if (records[i].key.data)
+            self->unsynced[i].key = oms_str_make(oms_str_dup(records[i].key), records[i].key.len);
     }
     return OMS_OK;
 }
@@ -134,6 +138,12 @@ static enum oms_status sim_free_bytes(struct store_engine *engine, uint64_t *out
     return inner->ops->free_bytes(inner, out);
 }
 
+static enum oms_status sim_purge(struct store_engine *engine, const struct store_range *ranges, size_t count)
+{
+    struct store_engine *inner = engine_of(engine)->inner;
+    return inner->ops->purge(inner, ranges, count);
+}
+
 static void sim_metrics(struct store_engine *engine, struct oms_buf *out)
 {
     struct store_engine *inner = engine_of(engine)->inner;
@@ -165,7 +175,9 @@ struct store_engine *sim_engine_open(struct store_memory *memory, const struct s
     self->ops.free_bytes = sim_free_bytes;
     self->ops.metrics = sim_metrics;
     self->ops.close = sim_close;
+    self->ops.purge = sim_purge;
     self->base.ops = &self->ops;
+    self->base.vault = self->inner->vault;
     return &self->base;
 }
 

@@ -1,0 +1,40 @@
+/*
+ * Sealing what must be erasable although it lies in a log that is never rewritten.
+ *
+ * The personal texts of a unit are encrypted under a data key of their own (AES-256-GCM, NIST SP 800-38D), the data key
+ * is wrapped by the master key (AES key wrap, RFC 3394) and stored beside the log. Who destroys the wrapped key
+ * destroys the texts. A data key seals one message, so its nonce is fixed; what the message belongs to is
+ * authenticated with it, so that no sealed text can be put into another record.
+ *
+ * A vault is immutable after init: any thread.
+ */
+#ifndef STORE_VAULT_H
+#define STORE_VAULT_H
+
+#include "runtime/base/buf.h"
+#include "runtime/base/status.h"
+#include "runtime/base/str.h"
+
+#define STORE_VAULT_KEY_SIZE     32
+#define STORE_VAULT_WRAPPED_SIZE 40
+#define STORE_VAULT_TAG_SIZE     16 /* a sealed text is so much longer */
+
+struct store_vault;
+
+struct store_vault *store_vault_create(const unsigned char master[STORE_VAULT_KEY_SIZE]);
+void store_vault_destroy(struct store_vault *vault);
+
+/* Appends the sealed form of `plain` to `out` and writes the wrapped `data_key`. `belongs` is authenticated. */
+void store_vault_seal(const struct store_vault *vault, const unsigned char data_key[STORE_VAULT_KEY_SIZE],
+                      struct oms_str belongs, struct oms_str plain, struct oms_buf *out,
+                      unsigned char wrapped[STORE_VAULT_WRAPPED_SIZE]);
+/*
+ * Writes the text, sealed.len - STORE_VAULT_TAG_SIZE bytes, to `out`. OMS_CORRUPT when the key was wrapped by
+ * another master key, or the text was changed or belongs elsewhere; nothing of it is to be used then.
+ */
+OMS_MUST_USE enum oms_status store_vault_open(const struct store_vault *vault, struct oms_str wrapped,
+                                              struct oms_str belongs, struct oms_str sealed, char *out);
+/* Only whether the wrapped key is the master key's. */
+bool store_vault_fits(const struct store_vault *vault, struct oms_str wrapped);
+
+#endif
