@@ -16,6 +16,7 @@
 #include "http/config.h"
 #include "http/export/export_command.h"
 #include "http/import/import_command.h"
+#include "http/privacy/master_key.h"
 #include "http/serve.h"
 #include "http/webhook/test_command.h"
 #include "runtime/base/assert.h"
@@ -80,10 +81,13 @@ static const char help_token[] =
     "\n"
     "Only a server that runs with --dev on the same data folder accepts it.\n";
 
-static const char help_verify[] = "usage: liteoms verify [--data DIR]\n"
+static const char help_verify[] = "usage: liteoms verify [--data DIR] [--master-key FILE]\n"
                                   "\n"
                                   "Rebuilds every index, list and state from the log in a scratch folder and "
                                   "compares them with what is stored.\n"
+                                  "  --master-key FILE    where the configuration's `privacy.master_key_file` is "
+                                  "(default: master.key in DIR)\n"
+                                  "\n"
                                   "The server must not be running on the folder. Exit status 0: they are "
                                   "equal; 1: they differ or cannot be read.\n";
 
@@ -375,10 +379,11 @@ static void verify_progress(void *context, uint64_t units)
     fflush(stderr);
 }
 
-static int verify(const char *data)
+static int verify(const char *data, const char *master_key)
 {
     struct store_rocksdb_config config = {.folder = data};
     struct store_engine *engine, *scratch;
+    struct store_vault *vault;
     struct store_verify_report report;
     struct store_projector projector = actors_projector();
     struct oms_error error;
@@ -389,6 +394,11 @@ static int verify(const char *data)
     }
     if (store_rocksdb_open(&config, &engine, &error) != OMS_OK)
         return fail(&error);
+    if (http_master_key_open(data, master_key, NULL, engine, &vault, &error) != OMS_OK) {
+        engine->ops->close(engine, false);
+        store_vault_destroy(vault);
+        return fail(&error);
+    }
     snprintf(folder, sizeof(folder), "%s/verify.tmp", data);
     enum oms_status status = store_scratch_open(folder, &scratch, &error);
     if (status == OMS_OK) {
@@ -397,6 +407,7 @@ static int verify(const char *data)
         store_scratch_close(folder, scratch);
     }
     engine->ops->close(engine, false);
+    store_vault_destroy(vault);
     if (isatty(STDERR_FILENO))
         fputc('\n', stderr);
     if (status != OMS_OK)
@@ -412,12 +423,17 @@ static int verify(const char *data)
 static int command_verify(int argc, char **argv)
 {
     static const struct option options[] = {
-        {"data", required_argument, NULL, 'D'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
-    const char *data = DATA_DEFAULT;
+        {"data", required_argument, NULL, 'D'},
+        {"master-key", required_argument, NULL, 'm'},
+        {"help", no_argument, NULL, 'h'},
+        {NULL, 0, NULL, 0}};
+    const char *data = DATA_DEFAULT, *master_key = NULL;
     int option;
     while ((option = next_option(argc, argv, options, help_verify)) != -1) {
         if (option == 'D') {
             data = optarg;
+        } else if (option == 'm') {
+            master_key = optarg;
         } else if (option == 'h') {
             fputs(help_verify, stdout);
             return EXIT_FINE;
@@ -425,7 +441,7 @@ static int command_verify(int argc, char **argv)
             return EXIT_USAGE;
         }
     }
-    return verify(data);
+    return verify(data, master_key);
 }
 
 /* ---- choosing ---- */

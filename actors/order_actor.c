@@ -20,6 +20,7 @@
 #include "runtime/base/assert.h"
 #include "runtime/base/log.h"
 #include "storage/keys.h"
+#include "storage/sealed.h"
 
 enum residence { ORDER_UNLOADED, ORDER_LOADING, ORDER_ABSENT, ORDER_FROZEN, ORDER_THAWED, ORDER_FAULTY };
 
@@ -304,12 +305,15 @@ static struct store_unit *encode_unit(struct actors_shard *as, struct order_inst
     order_decision_meta(order, command, context, 0, &meta);
     store_unit_begin(unit, &oa->base.address, (uint32_t)order->version, (uint32_t)decision->version,
                      meta.time);
-    unit_meta_put(unit, &meta);
+    struct oms_str customer =
+        order->version ? order->customer.customer_id : decision->events[0].created.customer.customer_id;
+    unit_meta_put(unit, &meta, customer);
     for (size_t i = 0; i < decision->event_count; i++) {
         size_t mark = store_unit_begin_event(unit);
-        order_event_encode(&decision->events[i], &unit->record);
+        order_event_seal(&decision->events[i], customer, &unit->personal, &unit->record);
         store_unit_end_event(unit, mark);
     }
+    store_unit_seal(store_engine(as->store), as->system->config.host, unit);
     if (store_unit_end(unit) == OMS_OK)
         return unit;
     store_unit_recycle(as->store, as->shard, unit);

@@ -63,7 +63,7 @@ static PACK_TABLE(pack_lines_added, struct order_lines_added, lines_added_rows);
 
 static const struct order_pack_field lines_changed_rows[] = {
     PACK_RECORDS_AT(1, struct order_lines_changed, items, item_count, order_pack_item),
-    PACK_TEXT_AT(2, struct order_lines_changed, reason),
+    PACK_PERSONAL_AT(2, struct order_lines_changed, reason),
     PACK_RECORD_AT(3, struct order_lines_changed, pricing, pack_pricing),
 };
 static PACK_TABLE(pack_lines_changed, struct order_lines_changed, lines_changed_rows);
@@ -78,7 +78,7 @@ static PACK_TABLE(pack_destination, struct order_destination_changed, destinatio
 
 static const struct order_pack_field stage_rows[] = {
     PACK_ENUM_AT(1, struct order_stage_changed, from, ORDER_STAGE_COUNT),
-    PACK_TEXT_AT(2, struct order_stage_changed, reason),
+    PACK_PERSONAL_AT(2, struct order_stage_changed, reason),
 };
 static PACK_TABLE(pack_stage, struct order_stage_changed, stage_rows);
 
@@ -89,8 +89,8 @@ static const struct order_pack_field shipment_changed_rows[] = {
     PACK_TEXT_AT(4, struct order_shipment_changed, provider),
     PACK_TEXT_AT(5, struct order_shipment_changed, tracking_reference),
     PACK_TEXT_AT(6, struct order_shipment_changed, tracking_url),
-    PACK_TEXT_AT(7, struct order_shipment_changed, label_url),
-    PACK_TEXT_AT(8, struct order_shipment_changed, reason),
+    PACK_PERSONAL_AT(7, struct order_shipment_changed, label_url),
+    PACK_PERSONAL_AT(8, struct order_shipment_changed, reason),
     PACK_TEXT_AT(9, struct order_shipment_changed, carrier_status),
     PACK_I64_AT(10, struct order_shipment_changed, cost),
     PACK_BOOL_AT(11, struct order_shipment_changed, has_cost),
@@ -101,7 +101,7 @@ static PACK_TABLE(pack_shipment_changed, struct order_shipment_changed, shipment
 
 static const struct order_pack_field return_changed_rows[] = {
     PACK_U32_AT(1, struct order_return_changed, return_id),
-    PACK_TEXT_AT(2, struct order_return_changed, note),
+    PACK_PERSONAL_AT(2, struct order_return_changed, note),
     PACK_RECORDS_AT(3, struct order_return_changed, items, item_count, order_pack_return_item),
     PACK_TIME_AT(4, struct order_return_changed, occurred_at),
 };
@@ -125,15 +125,15 @@ static PACK_TABLE(pack_step_started, struct order_step_started, step_started_row
 static const struct order_pack_field step_finished_rows[] = {
     PACK_U32_AT(1, struct order_step_finished, activity),
     PACK_ENUM_AT(2, struct order_step_finished, outcome, ORDER_OUTCOME_COUNT),
-    PACK_TEXT_AT(3, struct order_step_finished, comments),
-    PACK_TEXT_AT(4, struct order_step_finished, user_input),
+    PACK_PERSONAL_AT(3, struct order_step_finished, comments),
+    PACK_PERSONAL_AT(4, struct order_step_finished, user_input),
 };
 static PACK_TABLE(pack_step_finished, struct order_step_finished, step_finished_rows);
 
 static const struct order_pack_field reviewer_rows[] = {
     PACK_U32_AT(1, struct order_reviewer_assigned, activity),
     PACK_TEXT_AT(2, struct order_reviewer_assigned, reviewer),
-    PACK_TEXT_AT(3, struct order_reviewer_assigned, comments),
+    PACK_PERSONAL_AT(3, struct order_reviewer_assigned, comments),
 };
 static PACK_TABLE(pack_reviewer, struct order_reviewer_assigned, reviewer_rows);
 
@@ -151,7 +151,7 @@ static PACK_TABLE(pack_step_overdue, struct order_step_overdue, step_overdue_row
 static const struct order_pack_field hold_released_rows[] = {
     PACK_U32_AT(1, struct order_hold_released, hold),
     PACK_BOOL_AT(2, struct order_hold_released, expired),
-    PACK_TEXT_AT(3, struct order_hold_released, reason),
+    PACK_PERSONAL_AT(3, struct order_hold_released, reason),
 };
 static PACK_TABLE(pack_hold_released, struct order_hold_released, hold_released_rows);
 
@@ -205,7 +205,13 @@ static const struct order_pack_table *const payloads[ORDER_EVENT_COUNT] = {
 
 void order_event_encode(const struct order_event *event, struct oms_buf *out)
 {
-    static const struct order_pack pack = {0};
+    order_event_seal(event, OMS_STR_NONE, NULL, out);
+}
+
+void order_event_seal(const struct order_event *event, struct oms_str customer, struct oms_buf *personal,
+                      struct oms_buf *out)
+{
+    struct order_pack pack = {.seal = personal, .customer = customer};
     size_t mark;
 
     OMS_ASSERT(event->type > ORDER_EVENT_NONE && event->type < ORDER_EVENT_COUNT);
@@ -217,7 +223,13 @@ void order_event_encode(const struct order_event *event, struct oms_buf *out)
 
 enum oms_status order_event_decode(struct oms_str bytes, struct oms_arena *arena, struct order_event *out)
 {
-    struct order_pack pack = {.arena = arena};
+    return order_event_open(bytes, OMS_STR_NONE, arena, out);
+}
+
+enum oms_status order_event_open(struct oms_str bytes, struct oms_str personal, struct oms_arena *arena,
+                                 struct order_event *out)
+{
+    struct order_pack pack = {.arena = arena, .sealed = personal};
     struct oms_str payload = OMS_STR_NONE;
     uint64_t type = 0;
     struct oms_wire wire;

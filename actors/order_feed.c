@@ -13,6 +13,7 @@
 #include "actors/unit_meta.h"
 #include "runtime/base/limits.h"
 #include "runtime/base/wire.h"
+#include "storage/sealed.h"
 #include "storage/store.h"
 
 struct order_event_filter {
@@ -181,7 +182,7 @@ static enum oms_status add_record(struct feed *feed, const struct store_record *
         struct order_event event;
         if (seen->commit == after_commit && i <= after_ordinal)
             continue;
-        status = order_event_decode(seen->events[i], scratch, &event);
+        status = order_event_open(seen->events[i], seen->personal, scratch, &event);
         if (status != OMS_OK)
             return status;
         if (!order_event_filter_event(feed->filter, event.type, meta.command))
@@ -193,7 +194,8 @@ static enum oms_status add_record(struct feed *feed, const struct store_record *
         if (!kept) {
             struct oms_str copy = oms_str_copy(arena, value);
             status = oms_str_present(copy)
-                         ? store_record_decode(seen->partition, seen->commit, copy, arena, &record)
+                         ? store_record_read(feed->engine, feed->view, seen->partition, seen->commit, copy, arena,
+                                             &record)
                          : OMS_LIMIT;
             if (status == OMS_OK)
                 status = unit_meta_read(&record, &meta);
@@ -207,7 +209,7 @@ static enum oms_status add_record(struct feed *feed, const struct store_record *
         out->ordinal = (unsigned)i;
         out->meta = meta;
         out->meta.sequence += i;
-        status = order_event_decode(record.events[i], arena, &out->event);
+        status = order_event_open(record.events[i], record.personal, arena, &out->event);
         if (status != OMS_OK)
             return status;
         page->end_commit = out->commit;
@@ -246,7 +248,10 @@ enum oms_status order_history_feed(struct store_engine *engine, struct store_vie
         }
         oms_arena_reset(&scratch);
         status = store_record_decode(partition, commit, value, &scratch, &record);
-        if (status == OMS_OK && record.actor.tenant == tenant && record.actor.kind == RT_ACTOR_ORDER)
+        bool ours = status == OMS_OK && record.actor.tenant == tenant && record.actor.kind == RT_ACTOR_ORDER;
+        if (ours)
+            status = store_record_open(engine, view, &scratch, &record);
+        if (ours && status == OMS_OK)
             status =
                 add_record(&feed, &record, after_commit, after_ordinal, limit, value, arena, &scratch, page);
         if (status == OMS_BUSY) {

@@ -14,6 +14,7 @@
 #include "runtime/base/alloc.h"
 #include "runtime/base/limits.h"
 #include "storage/keys.h"
+#include "storage/sealed.h"
 #include "storage/timeline.h"
 
 /* ---- records ---- */
@@ -28,7 +29,7 @@ static enum oms_status read_record(struct store_engine *engine, struct store_vie
     enum oms_status status = engine->ops->view_log_get(view, partition, commit, bytes);
     if (status != OMS_OK)
         return status == OMS_NOT_FOUND ? OMS_CORRUPT : status;
-    return store_record_decode(partition, commit, oms_buf_str(bytes), arena, record);
+    return store_record_read(engine, view, partition, commit, oms_buf_str(bytes), arena, record);
 }
 
 /* ---- an order as it was ---- */
@@ -184,7 +185,7 @@ static enum oms_status page_decode(const struct store_record *record, const stru
     out->ordinal = (unsigned)ordinal;
     out->meta = *first;
     out->meta.sequence += ordinal;
-    return order_event_decode(record->events[ordinal], arena, &out->event);
+    return order_event_open(record->events[ordinal], record->personal, arena, &out->event);
 }
 
 static bool is_after(uint64_t commit, size_t ordinal, uint64_t after_commit, unsigned after_ordinal)
@@ -193,14 +194,14 @@ static bool is_after(uint64_t commit, size_t ordinal, uint64_t after_commit, uns
 }
 
 /* A record whose bytes are kept in the arena, so that its events may borrow from them. */
-static enum oms_status keep_record(uint16_t partition, uint64_t commit, struct oms_str value,
-                                   struct oms_arena *arena, struct store_record *record,
-                                   struct order_event_meta *meta)
+static enum oms_status keep_record(struct store_engine *engine, struct store_view *view, uint16_t partition,
+                                   uint64_t commit, struct oms_str value, struct oms_arena *arena,
+                                   struct store_record *record, struct order_event_meta *meta)
 {
     struct oms_str kept = oms_str_copy(arena, value);
     if (!oms_str_present(kept))
         return OMS_LIMIT;
-    enum oms_status status = store_record_decode(partition, commit, kept, arena, record);
+    enum oms_status status = store_record_read(engine, view, partition, commit, kept, arena, record);
     return status == OMS_OK ? unit_meta_read(record, meta) : status;
 }
 
@@ -225,7 +226,8 @@ enum oms_status order_history_events(struct store_engine *engine, struct store_v
         oms_buf_reset(&bytes);
         status = engine->ops->view_log_get(view, partition, item.commit, &bytes);
         if (status == OMS_OK)
-            status = keep_record(partition, item.commit, oms_buf_str(&bytes), arena, &record, &meta);
+            status = keep_record(engine, view, partition, item.commit, oms_buf_str(&bytes), arena, &record,
+                                 &meta);
         for (size_t i = 0; status == OMS_OK && i < record.event_count; i++) {
             if (!is_after(item.commit, i, after_commit, after_ordinal))
                 continue;

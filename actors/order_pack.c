@@ -36,6 +36,30 @@ static bool same_text(struct oms_str a, struct oms_str b)
     return oms_str_present(a) == oms_str_present(b) && oms_str_eq(a, b);
 }
 
+/* ---- sealed texts: each a length and its bytes; a number is the place of the length, plus 1 ---- */
+
+uint64_t order_pack_seal(struct oms_buf *seal, struct oms_str text)
+{
+    uint64_t number = seal->len + 1;
+
+    oms_wire_put_varint(seal, text.len);
+    oms_buf_append_str(seal, text);
+    return number;
+}
+
+struct oms_str order_pack_unseal(struct oms_str sealed, uint64_t number)
+{
+    struct oms_str text = OMS_STR_NONE;
+    struct oms_wire wire;
+
+    if (!oms_str_present(sealed))
+        return ORDER_ERASED;
+    if (number == 0 || number > sealed.len)
+        return OMS_STR_NONE;
+    oms_wire_read(&wire, oms_str_make(sealed.data + number - 1, sealed.len - (size_t)(number - 1)));
+    return order_pack_list_item(&wire, &text) ? text : OMS_STR_NONE;
+}
+
 /* ---- writing ---- */
 
 #define NUMBER_BYTES_MAX 12 /* a tag below 128 and a varint */
@@ -118,6 +142,15 @@ static void write_record(const struct order_pack *pack, const struct order_pack_
         oms_wire_end(out, mark);
 }
 
+static void write_customer(const struct order_pack *pack, const struct order_actor *actor,
+                           struct oms_buf *out, unsigned number)
+{
+    struct order_pack own = *pack;
+
+    own.own = true;
+    write_record(&own, &order_pack_actor, actor, out, number);
+}
+
 static void write_actor(const struct order_pack *pack, const struct order_actor *actor, struct oms_buf *out,
                         unsigned number)
 {
@@ -126,6 +159,8 @@ static void write_actor(const struct order_pack *pack, const struct order_actor 
     if (own && own != actor && own->kind == actor->kind && same_text(own->subject, actor->subject) &&
         same_text(own->display_name, actor->display_name) && oms_str_present(own->subject))
         put_u64(out, number, 1);
+    else if (pack->seal && oms_str_present(pack->customer) && oms_str_eq(actor->subject, pack->customer))
+        write_customer(pack, actor, out, number);
     else
         write_record(pack, &order_pack_actor, actor, out, number);
 }
@@ -215,6 +250,15 @@ static bool unpack_activity(uint64_t number, struct order_activity *activity)
     return number < 256 && stage < ORDER_STAGE_COUNT && outcome < ORDER_OUTCOME_COUNT;
 }
 
+static void write_personal(const struct order_pack *pack, struct oms_buf *out, unsigned number,
+                           struct oms_str text, bool sealed)
+{
+    if (sealed)
+        put_u64(out, number, order_pack_seal(pack->seal, text));
+    else
+        put_text(out, number, text);
+}
+
 /* One field that is there (or may be, where the probe cannot tell). */
 static inline void write_field(const struct order_pack *pack, const struct order_pack_field *field,
                                const void *object, struct oms_buf *out, unsigned number)
@@ -225,6 +269,11 @@ static inline void write_field(const struct order_pack *pack, const struct order
     switch ((enum order_pack_kind)field->kind) {
     case PACK_TEXT:
         put_text(out, number, *(const struct oms_str *)place);
+        return;
+    case PACK_PERSONAL:
+    case PACK_OWN:
+        write_personal(pack, out, number, *(const struct oms_str *)place,
+                       pack->seal && (field->kind == PACK_PERSONAL || pack->own));
         return;
     case PACK_I64:
         put_i64(out, number, load_i64(object, field->offset));
@@ -411,6 +460,12 @@ static enum oms_status read_texts(const struct order_pack *pack, const struct or
     return OMS_OK;
 }
 
+static bool read_personal(const struct order_pack *pack, const struct oms_wire *wire, struct oms_str *out)
+{
+    *out = order_pack_unseal(pack->sealed, wire->number);
+    return oms_str_present(*out);
+}
+
 static bool read_word(const struct oms_wire *wire, struct oms_str *out)
 {
     *out = order_word_text(wire->number);
@@ -464,6 +519,9 @@ static bool read_number(const struct order_pack *pack, const struct order_pack_f
         return store_i64(place, value);
     case PACK_WORD:
         return read_word(wire, place);
+    case PACK_PERSONAL:
+    case PACK_OWN:
+        return read_personal(pack, wire, place);
     case PACK_HASH:
         return read_hash(pack, wire, place);
     case PACK_ACTOR:
@@ -483,6 +541,8 @@ static enum oms_status read_bytes(const struct order_pack *pack, const struct or
 
     switch ((enum order_pack_kind)field->kind) {
     case PACK_TEXT:
+    case PACK_PERSONAL:
+    case PACK_OWN:
     case PACK_WORD:
         memcpy(place, &wire->bytes, sizeof wire->bytes);
         return OMS_OK;

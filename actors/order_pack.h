@@ -31,6 +31,8 @@ enum order_pack_kind {
     PACK_ENUM,     /* below `aux` */
     PACK_ACTIVITY, /* stage, outcome and flags of an order_activity as one number; offset 0 */
     PACK_TEXT,
+    PACK_PERSONAL, /* text that erasing a customer destroys: a number, its place among the sealed texts */
+    PACK_OWN,      /* the same where the actor who is named is the customer, else text */
     PACK_WORD,    /* text; common words as their number (order_words.c) */
     PACK_HASH,    /* oms_hash128; all zero is absent; the pack's own fingerprint as a 1 */
     PACK_ACTOR,   /* order_actor; the pack's own actor as a 1 */
@@ -69,7 +71,16 @@ struct order_pack {
     const struct order_actor *actor; /* NULL in events */
     struct oms_hash128 fingerprint;  /* zero in events */
     struct oms_arena *arena;         /* reading: arrays; text is borrowed from the source */
+    struct oms_buf *seal;            /* writing: where personal texts go; NULL: they stay where they are */
+    struct oms_str customer;         /* writing with `seal`: whose actors are personal too; absent: nobody's */
+    bool own;                        /* the actor being written is the customer */
+    struct oms_str sealed;           /* reading: the opened texts; absent: erased, they read as ORDER_ERASED */
 };
+
+/* Appends a text to the sealed ones; its number, from 1. */
+uint64_t order_pack_seal(struct oms_buf *seal, struct oms_str text);
+/* The text of a number: ORDER_ERASED when `sealed` is absent; absent for a number that it has not. */
+struct oms_str order_pack_unseal(struct oms_str sealed, uint64_t number);
 
 /* Where each field of a record lay, for a writer that copies what has not changed. */
 struct order_pack_trace {
@@ -148,6 +159,9 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ && sizeof(void *) == 8,
 #define PACK_TIME_AT(n, t, m) PACK_FIELD(n, PACK_TIME, t, m, 8)
 /* An absent text has no pointer. */
 #define PACK_TEXT_AT(n, t, m)  PACK_ROW(n, PACK_TEXT, t, m, sizeof(struct oms_str), 0, m.data, 8, NULL)
+#define PACK_PERSONAL_AT(n, t, m)                                                                            \
+    PACK_ROW(n, PACK_PERSONAL, t, m, sizeof(struct oms_str), 0, m.data, 8, NULL)
+#define PACK_OWN_AT(n, t, m)   PACK_ROW(n, PACK_OWN, t, m, sizeof(struct oms_str), 0, m.data, 8, NULL)
 #define PACK_WORD_AT(n, t, m)  PACK_ROW(n, PACK_WORD, t, m, sizeof(struct oms_str), 0, m.data, 8, NULL)
 #define PACK_HASH_AT(n, t, m)  PACK_ALWAYS(n, PACK_HASH, t, m, 16, 0, NULL)
 #define PACK_ACTOR_AT(n, t, m) PACK_ALWAYS(n, PACK_ACTOR, t, m, sizeof(struct order_actor), 0, NULL)

@@ -6,23 +6,23 @@
 
 static const struct order_pack_field actor_rows[] = {
     PACK_ENUM_AT(1, struct order_actor, kind, PRINCIPAL_KIND_COUNT),
-    PACK_TEXT_AT(2, struct order_actor, subject),
-    PACK_TEXT_AT(3, struct order_actor, display_name),
+    PACK_OWN_AT(2, struct order_actor, subject),
+    PACK_OWN_AT(3, struct order_actor, display_name),
 };
 PACK_TABLE(order_pack_actor, struct order_actor, actor_rows);
 
 static const struct order_pack_field customer_rows[] = {
-    PACK_TEXT_AT(1, struct order_customer, customer_id), PACK_TEXT_AT(2, struct order_customer, name),
-    PACK_TEXT_AT(3, struct order_customer, first_name),  PACK_TEXT_AT(4, struct order_customer, last_name),
-    PACK_TEXT_AT(5, struct order_customer, email),       PACK_TEXT_AT(6, struct order_customer, phone),
+    PACK_PERSONAL_AT(1, struct order_customer, customer_id), PACK_PERSONAL_AT(2, struct order_customer, name),
+    PACK_PERSONAL_AT(3, struct order_customer, first_name),  PACK_PERSONAL_AT(4, struct order_customer, last_name),
+    PACK_PERSONAL_AT(5, struct order_customer, email),       PACK_PERSONAL_AT(6, struct order_customer, phone),
 };
 PACK_TABLE(order_pack_customer, struct order_customer, customer_rows);
 
 static const struct order_pack_field address_rows[] = {
-    PACK_TEXT_AT(1, struct order_address, recipient), PACK_TEXT_AT(2, struct order_address, street),
-    PACK_TEXT_AT(3, struct order_address, line2),     PACK_TEXT_AT(4, struct order_address, city),
-    PACK_TEXT_AT(5, struct order_address, state),     PACK_TEXT_AT(6, struct order_address, postal),
-    PACK_TEXT_AT(7, struct order_address, country),   PACK_TEXT_AT(8, struct order_address, phone),
+    PACK_PERSONAL_AT(1, struct order_address, recipient), PACK_PERSONAL_AT(2, struct order_address, street),
+    PACK_PERSONAL_AT(3, struct order_address, line2),     PACK_PERSONAL_AT(4, struct order_address, city),
+    PACK_PERSONAL_AT(5, struct order_address, state),     PACK_PERSONAL_AT(6, struct order_address, postal),
+    PACK_TEXT_AT(7, struct order_address, country),   PACK_PERSONAL_AT(8, struct order_address, phone),
 };
 PACK_TABLE(order_pack_address, struct order_address, address_rows);
 
@@ -47,7 +47,7 @@ static const struct order_pack_field line_rows[] = {
     PACK_TEXT_AT(5, struct order_line, name),
     PACK_WORD_AT(6, struct order_line, category),
     PACK_RECORD_AT(7, struct order_line, vendor, pack_vendor),
-    PACK_TEXT_AT(8, struct order_line, options),
+    PACK_PERSONAL_AT(8, struct order_line, options),
     PACK_RECORD_AT(9, struct order_line, package, pack_package),
     PACK_I64_AT(10, struct order_line, unit_price),
     PACK_I64_AT(11, struct order_line, quantity),
@@ -125,8 +125,8 @@ static const struct order_pack_field shipment_rows[] = {
     PACK_BOOL_AT(11, struct order_shipment, has_cost),
     PACK_TEXT_AT(12, struct order_shipment, tracking_reference),
     PACK_TEXT_AT(13, struct order_shipment, tracking_url),
-    PACK_TEXT_AT(14, struct order_shipment, label_url),
-    PACK_TEXT_AT(15, struct order_shipment, reason),
+    PACK_PERSONAL_AT(14, struct order_shipment, label_url),
+    PACK_PERSONAL_AT(15, struct order_shipment, reason),
     PACK_TEXT_AT(16, struct order_shipment, carrier_status),
     PACK_RECORDS_AT(17, struct order_shipment, items, item_count, order_pack_item),
     PACK_TIME_AT(18, struct order_shipment, created_at),
@@ -148,9 +148,9 @@ PACK_TABLE(order_pack_return_item, struct order_return_item, return_item_rows);
 static const struct order_pack_field return_rows[] = {
     PACK_U32_AT(1, struct order_return, id),
     PACK_ENUM_AT(2, struct order_return, status, ORDER_RETURN_STATUS_COUNT),
-    PACK_TEXT_AT(3, struct order_return, reason),
-    PACK_TEXT_AT(4, struct order_return, comments),
-    PACK_TEXT_AT(5, struct order_return, decision_note),
+    PACK_PERSONAL_AT(3, struct order_return, reason),
+    PACK_PERSONAL_AT(4, struct order_return, comments),
+    PACK_PERSONAL_AT(5, struct order_return, decision_note),
     PACK_RECORDS_AT(6, struct order_return, items, item_count, order_pack_return_item),
     PACK_I64_AT(7, struct order_return, value),
     PACK_I64_AT(8, struct order_return, refunded),
@@ -170,7 +170,7 @@ static const struct order_pack_field refund_rows[] = {
     PACK_I64_AT(5, struct order_refund, goods),
     PACK_I64_AT(6, struct order_refund, fee),
     PACK_I64_AT(7, struct order_refund, shipping),
-    PACK_TEXT_AT(8, struct order_refund, reason),
+    PACK_PERSONAL_AT(8, struct order_refund, reason),
     PACK_WORD_AT(9, struct order_refund, provider),
     PACK_TEXT_AT(10, struct order_refund, transaction_id),
     PACK_ACTOR_AT(11, struct order_refund, actor),
@@ -186,8 +186,8 @@ static const struct order_pack_field activity_rows[] = {
     PACK_WORD_AT(4, struct order_activity, step_name),
     PACK_WORD_AT(5, struct order_activity, activity_status),
     PACK_TEXT_AT(6, struct order_activity, reviewer),
-    PACK_TEXT_AT(7, struct order_activity, comments),
-    PACK_TEXT_AT(8, struct order_activity, user_input),
+    PACK_PERSONAL_AT(7, struct order_activity, comments),
+    PACK_PERSONAL_AT(8, struct order_activity, user_input),
     PACK_ACTOR_WHEN(9, struct order_activity, actor, finished_at),
     PACK_TIME_AT(10, struct order_activity, started_at),
     PACK_TIME_AT(11, struct order_activity, due_at),
@@ -199,19 +199,19 @@ PACK_TABLE(order_pack_activity, struct order_activity, activity_rows);
 static const struct order_pack_field hold_rows[] = {
     PACK_U32_AT(1, struct order_hold, id),
     PACK_ACTOR_AT(2, struct order_hold, owner),
-    PACK_TEXT_AT(3, struct order_hold, reason),
+    PACK_PERSONAL_AT(3, struct order_hold, reason),
     PACK_U64_AT(4, struct order_hold, blocks),
     PACK_TIME_AT(5, struct order_hold, placed_at),
     PACK_TIME_AT(6, struct order_hold, expires_at),
     PACK_TIME_AT(7, struct order_hold, released_at),
     PACK_ACTOR_WHEN(8, struct order_hold, released_by, released_at),
-    PACK_TEXT_AT(9, struct order_hold, release_reason),
+    PACK_PERSONAL_AT(9, struct order_hold, release_reason),
 };
 PACK_TABLE(order_pack_hold, struct order_hold, hold_rows);
 
 static const struct order_pack_field note_rows[] = {
     PACK_U32_AT(1, struct order_note, id),          PACK_BOOL_AT(2, struct order_note, visible_to_customer),
-    PACK_TEXT_AT(3, struct order_note, text),       PACK_ACTOR_AT(4, struct order_note, author),
+    PACK_PERSONAL_AT(3, struct order_note, text),       PACK_ACTOR_AT(4, struct order_note, author),
     PACK_TIME_AT(5, struct order_note, created_at),
 };
 PACK_TABLE(order_pack_note, struct order_note, note_rows);

@@ -149,6 +149,9 @@ size_t order_part_id(const char *prefix, uint32_t number, char out[ORDER_PART_ID
 /* "SHP-3" (prefix in any case) or "3" → 3; false for anything else. */
 bool order_part_parse(struct oms_str text, const char *prefix, uint32_t *out);
 
+/* What a personal text reads as once its customer has been erased. */
+#define ORDER_ERASED OMS_STR("[erased]")
+
 /* ---- parts ---- */
 
 /* Who did something; as in an event's actor. */

@@ -3,6 +3,7 @@
 
 #include "actors/order.h"
 #include "actors/order_codec.h"
+#include "actors/order_pack.h"
 #include "runtime/base/assert.h"
 #include "runtime/base/wire.h"
 
@@ -16,14 +17,25 @@ enum {
     META_KEY_HASH = 7, /* 16 bytes: key, then 16: fingerprint */
 };
 
-void unit_meta_put(struct store_unit *unit, const struct order_event_meta *meta)
+/* A text, or its number among the unit's personal ones. */
+static void put_name(struct store_unit *unit, struct oms_buf *out, unsigned field, struct oms_str text,
+                     bool sealed)
 {
+    if (sealed && oms_str_present(text))
+        oms_wire_put_u64(out, field, order_pack_seal(&unit->personal, text));
+    else
+        oms_wire_put_str(out, field, text);
+}
+
+void unit_meta_put(struct store_unit *unit, const struct order_event_meta *meta, struct oms_str customer)
+{
+    bool own = oms_str_present(customer) && oms_str_eq(meta->actor.subject, customer);
     char inline_bytes[2048];
     struct oms_buf out = {.data = inline_bytes, .cap = sizeof(inline_bytes), .max = sizeof(inline_bytes)};
     oms_wire_put_u64(&out, META_SEQUENCE, meta->sequence);
     oms_wire_put_u64(&out, META_ACTOR_KIND, meta->actor.kind);
-    oms_wire_put_str(&out, META_ACTOR_SUBJECT, meta->actor.subject);
-    oms_wire_put_str(&out, META_ACTOR_NAME, meta->actor.display_name);
+    put_name(unit, &out, META_ACTOR_SUBJECT, meta->actor.subject, own);
+    put_name(unit, &out, META_ACTOR_NAME, meta->actor.display_name, own);
     oms_wire_put_u64(&out, META_COMMAND, meta->command);
     if (meta->has_key) {
         unsigned char hashes[32];
@@ -49,6 +61,12 @@ static bool read_hashes(struct oms_str bytes, struct order_event_meta *out)
     return true;
 }
 
+static bool read_name(const struct store_record *record, const struct oms_wire *wire, struct oms_str *out)
+{
+    *out = wire->is_bytes ? wire->bytes : order_pack_unseal(record->personal, wire->number);
+    return oms_str_present(*out);
+}
+
 enum oms_status unit_meta_read(const struct store_record *record, struct order_event_meta *out)
 {
     struct oms_wire wire;
@@ -65,10 +83,10 @@ enum oms_status unit_meta_read(const struct store_record *record, struct order_e
             out->actor.kind = (enum principal_kind)wire.number;
             break;
         case META_ACTOR_SUBJECT:
-            out->actor.subject = wire.bytes;
+            ok = ok && read_name(record, &wire, &out->actor.subject);
             break;
         case META_ACTOR_NAME:
-            out->actor.display_name = wire.bytes;
+            ok = ok && read_name(record, &wire, &out->actor.display_name);
             break;
         case META_COMMAND:
             ok = ok && wire.number > 0 && wire.number < ORDER_COMMAND_COUNT;
@@ -94,7 +112,7 @@ enum oms_status unit_fold(const struct store_record *record, size_t ordinal_max,
     enum oms_status status = unit_meta_read(record, &meta);
     for (size_t i = 0; status == OMS_OK && i < record->event_count && i <= ordinal_max; i++) {
         struct order_event event;
-        status = order_event_decode(record->events[i], scratch, &event);
+        status = order_event_open(record->events[i], record->personal, scratch, &event);
         if (status == OMS_OK) {
             order_apply(order, &event, &meta);
             meta.sequence++;

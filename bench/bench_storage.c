@@ -187,7 +187,7 @@ static void bench_append(unsigned batch)
     double cpu = cpu_s();
     while (now_ns() < end) {
         for (unsigned i = 0; i < batch; i++)
-            appends[i] = (struct store_append){1, ++commit, oms_buf_str(&unit.record)};
+            appends[i] = (struct store_append){.partition = 1, .commit = ++commit, .value = oms_buf_str(&unit.record)};
         if (engine->ops->append(engine, appends, batch) != OMS_OK)
             abort();
         batches++;
@@ -429,7 +429,7 @@ static void bench_open(void)
         for (unsigned i = 0; i < BATCH; i++) {
             fill_unit(&units[i], done + i, 0);
             appends[i] =
-                (struct store_append){store_partition_of(1), done + i + 1, oms_buf_str(&units[i].record)};
+                (struct store_append){.partition = store_partition_of(1), .commit = done + i + 1, .value = oms_buf_str(&units[i].record)};
         }
         if (engine->ops->append(engine, appends, BATCH) != OMS_OK)
             abort();

@@ -26,7 +26,9 @@
 
 const char *const http_config_keys[] = {"listen",   "tls",           "data",      "shards", "dev",
                                         "graphiql", "single_tenant", "log_level", "limits", "graphql",
-                                        "issuers",  "tenants",       "webhooks",  NULL};
+                                        "issuers",  "tenants",       "webhooks",  "privacy", NULL};
+
+const char *const http_config_privacy_keys[] = {"master_key_file", "erasure_log", NULL};
 
 const char *const http_config_limit_keys[] = {"body_bytes",
                                               "body_bytes_connection",
@@ -206,6 +208,21 @@ static void read_tenants(struct http_settings *top, struct http_config *config, 
     }
 }
 
+static void read_privacy(struct http_settings *top, struct http_config *config, const char *folder)
+{
+    const struct oms_value *value = http_settings_get(top, "privacy");
+    struct http_settings privacy;
+    if (!value)
+        return;
+    http_settings_begin(&privacy, value, "privacy", top->error);
+    http_settings_only(&privacy, http_config_privacy_keys, count_of(http_config_privacy_keys));
+    http_settings_text(&privacy, "master_key_file", &config->master_key_file);
+    http_settings_text(&privacy, "erasure_log", &config->erasure_log);
+    config->master_key_file = file_name(config, folder, config->master_key_file);
+    config->erasure_log = file_name(config, folder, config->erasure_log);
+    top->failed = privacy.failed;
+}
+
 static void read_listen(struct http_settings *top, struct http_config *config)
 {
     struct http_listen_address address;
@@ -242,6 +259,7 @@ static void read_top(struct http_settings *top, struct http_config *config, cons
     http_settings_word(top, "log_level", levels, OMS_COUNT_OF(levels), &level);
     config->log_level = (enum oms_log_level)level;
     read_tls(top, config, folder);
+    read_privacy(top, config, folder);
     read_limits(top, config);
     http_graphql_settings_read(top, folder, &config->arena, &config->graphql);
     read_issuers(top, config, folder);

@@ -44,6 +44,8 @@ struct http_config {
     size_t issuer_count;
     const struct oms_value *tenants; /* objects with a "name" */
     size_t tenant_count;
+    struct oms_str master_key_file;   /* absent: in the data folder */
+    struct oms_str erasure_log;       /* absent: in the data folder */
     struct oms_arena arena;
 };
 
@@ -69,8 +71,9 @@ OMS_MUST_USE enum oms_status http_config_check(const struct http_config *config,
 /* Whether /graphiql is served: as configured, else in development mode only. */
 bool http_config_graphiql(const struct http_config *config);
 
-/* All keys of the top level and of "limits", for the test of the documents; NULL-terminated. */
+/* All keys of the top level of "limits" and of "privacy", for the test of the documents; NULL-terminated. */
 extern const char *const http_config_keys[];
 extern const char *const http_config_limit_keys[];
+extern const char *const http_config_privacy_keys[];
 
 #endif

@@ -28,6 +28,7 @@
 #include "http/router.h"
 #include "http/server_h2o.h"
 #include "http/server_stats.h"
+#include "http/privacy/master_key.h"
 #include "http/store_key.h"
 #include "http/stream/front.h"
 #include "http/stream/stream.h"
@@ -48,6 +49,7 @@ struct serve {
     const char *data;
     struct rt_host *host;
     struct store *store;
+    struct store_vault *vault;
     struct actors_system *system;
     struct http_metrics *metrics;
     struct http_router *router;
@@ -169,6 +171,12 @@ static enum oms_status open_store(struct serve *serve, struct oms_error *error)
     enum oms_status status = store_rocksdb_open(&engine_config, &engine, error);
     if (status != OMS_OK)
         return status;
+    status = http_master_key_open(serve->data, serve->config->master_key_file.data, serve->host, engine,
+                                  &serve->vault, error);
+    if (status != OMS_OK) {
+        engine->ops->close(engine, false);
+        return status;
+    }
     struct store_config config = {
         .engine = engine,
         .host = serve->host,
@@ -476,6 +484,7 @@ static void fini(struct serve *serve)
         http_exports_stop(serve->exports);
     if (serve->store)
         store_close(serve->store);
+    store_vault_destroy(serve->vault);
     if (serve->host)
         serve->host->ops->destroy(serve->host);
     http_exports_destroy(serve->exports);

@@ -100,15 +100,28 @@ static enum oms_status put_check(struct store_engine *engine, struct rt_host *ho
     return engine->ops->append(engine, &append, 1);
 }
 
+static enum oms_status read_check(struct store_engine *engine, struct oms_buf *out)
+{
+    struct store_view *view = engine->ops->view_open(engine);
+    enum oms_status status = engine->ops->view_key_get(view, &nobody, 0, out);
+    engine->ops->view_close(view);
+    return status;
+}
+
+bool store_vault_made(struct store_engine *engine)
+{
+    char bytes[STORE_VAULT_WRAPPED_SIZE];
+    struct oms_buf key = {.data = bytes, .cap = sizeof(bytes), .max = sizeof(bytes)};
+    return read_check(engine, &key) != OMS_NOT_FOUND;
+}
+
 enum oms_status store_vault_check(struct store_engine *engine, struct rt_host *host, struct oms_error *error)
 {
     char bytes[STORE_VAULT_WRAPPED_SIZE];
     struct oms_buf key = {.data = bytes, .cap = sizeof(bytes), .max = sizeof(bytes)};
-    struct store_view *view = engine->ops->view_open(engine);
-    enum oms_status status = engine->ops->view_key_get(view, &nobody, 0, &key);
-    engine->ops->view_close(view);
+    enum oms_status status = read_check(engine, &key);
     if (status == OMS_NOT_FOUND)
-        status = put_check(engine, host);
+        status = host ? put_check(engine, host) : OMS_OK;
     else if (status == OMS_OK && !store_vault_fits(engine->vault, oms_buf_str(&key)))
         return oms_error_set(error, OMS_DENIED,
                              "the master key is not the one that this store was written with");

@@ -31,9 +31,11 @@ OMS_MUST_USE enum oms_status store_record_read(struct store_engine *engine, stru
                                                uint16_t partition, uint64_t commit, struct oms_str value,
                                                struct oms_arena *arena, struct store_record *out);
 
+/* Whether the store was written with a master key. */
+bool store_vault_made(struct store_engine *engine);
 /*
  * Whether the engine's vault is the one that the store was written with: at the first opening a key of no record is
- * put down, later ones must unwrap it.. OMS_DENIED with a line when it is another.
+ * put down (`host` NULL: is not), later ones must unwrap it.. OMS_DENIED with a line when it is another.
  */
 OMS_MUST_USE enum oms_status store_vault_check(struct store_engine *engine, struct rt_host *host,
                                                struct oms_error *error);

@@ -126,20 +126,49 @@ static void log_key(uint16_t partition, uint64_t commit, unsigned char out[LOG_K
 
 /* ---- writing ---- */
 
-/* What the record does to the keys, in the same batch. */
-static void add_keys(struct engine *engine, const struct store_append *record)
+/*
+ * Deletes the actor's keys below the record's: those that are written, one by one (the batch's only writer is the
+ * caller, so none comes in between), and those that are earlier in this batch. A range deletion would be one entry,
+ * but the memtable's hint does not take it.
+ */
+static enum oms_status add_destroyed(struct engine *engine, const struct store_append *records, size_t at)
 {
-    unsigned char key[STORE_SEAL_KEY_SIZE], first[STORE_SEAL_KEY_SIZE];
-    if (!record->key.data && !record->destroys)
-        return;
-    store_seal_key(&record->actor, record->commit, key);
+    const struct store_append *record = &records[at];
+    unsigned char first[STORE_SEAL_KEY_SIZE], end[STORE_SEAL_KEY_SIZE], key[STORE_SEAL_KEY_SIZE];
+    char *error = NULL;
+    size_t len;
     store_seal_key(&record->actor, 0, first);
-    if (record->destroys)
-        rocksdb_writebatch_delete_range_cf(engine->log_batch, engine->keys, (const char *)first, sizeof(first),
-                                           (const char *)key, sizeof(key));
-    if (record->key.data)
-        rocksdb_writebatch_put_cf(engine->log_batch, engine->keys, (const char *)key, sizeof(key),
-                                  record->key.data, record->key.len);
+    store_seal_key(&record->actor, record->commit, end);
+    rocksdb_iterator_t *it = rocksdb_create_iterator_cf(engine->log, engine->blocking, engine->keys);
+    for (rocksdb_iter_seek(it, (const char *)first, sizeof(first)); rocksdb_iter_valid(it);
+         rocksdb_iter_next(it)) {
+        const char *found = rocksdb_iter_key(it, &len);
+        if (len != sizeof(end) || memcmp(found, end, sizeof(end)) >= 0)
+            break;
+        rocksdb_writebatch_delete_cf(engine->log_batch, engine->keys, found, len);
+    }
+    rocksdb_iter_get_error(it, &error);
+    rocksdb_iter_destroy(it);
+    for (size_t i = 0; i < at; i++)
+        if (records[i].key.data && rt_address_eq(&records[i].actor, &record->actor)) {
+            store_seal_key(&records[i].actor, records[i].commit, key);
+            rocksdb_writebatch_delete_cf(engine->log_batch, engine->keys, (const char *)key, sizeof(key));
+        }
+    return take_error("keys", error);
+}
+
+/* What the record does to the keys, in the same batch. */
+static enum oms_status add_keys(struct engine *engine, const struct store_append *records, size_t at)
+{
+    const struct store_append *record = &records[at];
+    unsigned char key[STORE_SEAL_KEY_SIZE];
+    enum oms_status status = record->destroys ? add_destroyed(engine, records, at) : OMS_OK;
+    if (!record->key.data)
+        return status;
+    store_seal_key(&record->actor, record->commit, key);
+    rocksdb_writebatch_put_cf(engine->log_batch, engine->keys, (const char *)key, sizeof(key),
+                              record->key.data, record->key.len);
+    return status;
 }
 
 static enum oms_status engine_append(struct store_engine *base, const struct store_append *records,
@@ -155,7 +184,8 @@ static enum oms_status engine_append(struct store_engine *base, const struct sto
         if (records[i].value.data)
             rocksdb_writebatch_put(engine->log_batch, (const char *)key, sizeof(key), records[i].value.data,
                                    records[i].value.len);
-        add_keys(engine, &records[i]);
+        if (add_keys(engine, records, i) != OMS_OK)
+            return OMS_IO;
     }
     rocksdb_write(engine->log, engine->synced, engine->log_batch, &error);
     return take_error("append", error) == OMS_OK ? OMS_OK : OMS_IO;

@@ -7,6 +7,7 @@
 #include "actors/order_codec.h"
 #include "runtime/base/assert.h"
 #include "runtime/base/limits.h"
+#include "storage/sealed.h"
 #include "storage/timeline.h"
 #include "tests/sim/world_impl.h"
 
@@ -26,14 +27,20 @@ static bool slot_of(const struct world *world, const struct rt_address *address,
 typedef void (*record_sink)(struct model *model, unsigned tenant, unsigned slot,
                             const struct store_record *record);
 
+/* `view` NULL: the key is the append's. */
 static void give_record(struct world *world, uint16_t partition, uint64_t commit, struct oms_str value,
+                        struct store_engine *engine, struct store_view *view, struct oms_str key,
                         record_sink sink)
 {
     struct oms_arena arena;
     struct store_record record;
     unsigned tenant, slot;
     oms_arena_init(&arena, 4096, CALL_ARENA_MAX);
-    if (store_record_decode(partition, commit, value, &arena, &record) != OMS_OK)
+    enum oms_status status = store_record_decode(partition, commit, value, &arena, &record);
+    if (status == OMS_OK)
+        status = view ? store_record_open(engine, view, &arena, &record)
+                      : store_record_unseal(engine->vault, key, &arena, &record);
+    if (status != OMS_OK)
         model_fail(world->model, "partition %u: commit %" PRIu64 " does not decode", partition, commit);
     else if (record.actor.kind == RT_ACTOR_TENANT)
         ; /* checked by what the tenant is afterwards */
@@ -47,8 +54,10 @@ static void give_record(struct world *world, uint16_t partition, uint64_t commit
 
 void check_appended(void *context, const struct store_append *records, size_t count)
 {
+    struct world *world = context;
     for (size_t i = 0; i < count; i++)
-        give_record(context, records[i].partition, records[i].commit, records[i].value, model_logged);
+        give_record(world, records[i].partition, records[i].commit, records[i].value, world->engine, NULL,
+                    records[i].key, model_logged);
 }
 
 /* ---- between two lives ---- */
@@ -79,7 +88,7 @@ static void read_log(struct world *world, struct store_engine *engine, struct st
     for (; engine->ops->iter_item(iter, &key, &value, &status); engine->ops->iter_next(iter), next++) {
         if (oms_get_be64((const unsigned char *)key.data) != next)
             model_fail(world->model, "partition %u: commit %" PRIu64 " is missing", partition, next);
-        give_record(world, partition, next, value, model_recover_record);
+        give_record(world, partition, next, value, engine, view, OMS_STR_NONE, model_recover_record);
     }
     engine->ops->iter_close(iter);
 }

@@ -325,7 +325,7 @@ void model_recover_record(struct model *model, unsigned tenant, unsigned slot,
         struct oms_arena arena;
         struct order_event event;
         oms_arena_init(&arena, 1024, 1 << 20);
-        if (order_event_decode(record->events[0], &arena, &event) == OMS_OK &&
+        if (order_event_open(record->events[0], record->personal, &arena, &event) == OMS_OK &&
             event.type == ORDER_EVENT_HOLD_RELEASED)
             expire(model, order, event.hold_released.hold, record->time_ms);
         else if (event.type == ORDER_EVENT_STEP_OVERDUE && event.step_overdue.activity < SIM_STEPS_MAX)

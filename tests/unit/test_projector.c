@@ -43,7 +43,7 @@ static void write_creation(struct order_lab *lab, const struct rt_address *addre
     order_decision_meta(none, &command, &lab->context, 0, &meta);
     order_destroy(none);
     store_unit_begin(unit, address, 0, (uint32_t)lab->decision.version, meta.time);
-    unit_meta_put(unit, &meta);
+    unit_meta_put(unit, &meta, OMS_STR_NONE);
     for (size_t i = 0; i < lab->decision.event_count; i++) {
         size_t mark = store_unit_begin_event(unit);
 

@@ -100,7 +100,7 @@ static void put(struct home *home, enum store_family family, const char *key, co
 
 static void append(struct home *home, uint16_t partition, uint64_t commit, const char *value)
 {
-    struct store_append record = {partition, commit, oms_str_of(value)};
+    struct store_append record = {.partition = partition, .commit = commit, .value = oms_str_of(value)};
     assert_int_equal(home->engine->ops->append(home->engine, &record, 1), OMS_OK);
 }
 
@@ -155,7 +155,8 @@ static void test_log(void **state)
     assert_int_equal(ops->last_commit(home->engine, 5, &last), OMS_OK);
     assert_int_equal(last, 0);
     for (unsigned i = 1; i <= 300; i++) {
-        struct store_append records[] = {{5, i, OMS_STR("five")}, {6, i, OMS_STR("six")}};
+        struct store_append records[] = {{.partition = 5, .commit = i, .value = OMS_STR("five")},
+                                         {.partition = 6, .commit = i, .value = OMS_STR("six")}};
         assert_int_equal(ops->append(home->engine, records, 1 + i % 2), OMS_OK);
     }
     assert_int_equal(ops->last_commit(home->engine, 5, &last), OMS_OK);
@@ -378,7 +379,7 @@ static void test_big_values_and_metrics(void **state)
     uint64_t free_bytes;
     char *big = oms_malloc(len);
     memset(big, 'x', len);
-    struct store_append record = {1, 1, {big, len}};
+    struct store_append record = {.partition = 1, .commit = 1, .value = {big, len}};
     struct store_write write = {STORE_STATE, false, OMS_STR("big"), {big, len}};
     oms_buf_init(&out, 4 << 20);
     assert_int_equal(home->engine->ops->append(home->engine, &record, 1), OMS_OK);
@@ -401,7 +402,7 @@ static void test_faults(void **state)
 {
     struct home *home = *state;
     struct store_memory_faults *faults = store_memory_faults(home->memory);
-    struct store_append record = {1, 1, OMS_STR("one")};
+    struct store_append record = {.partition = 1, .commit = 1, .value = OMS_STR("one")};
     struct store_write write = {STORE_STATE, false, OMS_STR("k"), OMS_STR("v")};
     uint64_t last, free_bytes;
     faults->append_fails_lost = 2;
@@ -612,7 +613,7 @@ static void child_writes(const char *folder, int out)
         _exit(1);
     for (uint64_t i = 1;; i++) {
         unsigned char number[8];
-        struct store_append record = {1, i, {value, sizeof(value)}};
+        struct store_append record = {.partition = 1, .commit = i, .value = {value, sizeof(value)}};
         struct store_write writes[STORE_FAMILY_COUNT];
         if (engine->ops->append(engine, &record, 1) != OMS_OK)
             _exit(2);
@@ -720,6 +721,118 @@ static void test_cached_reads_do_not_block(void **state)
     oms_buf_fini(&out);
 }
 
+/* ---- keys beside the log ---- */
+
+static const struct rt_address first_actor = {.tenant = 1, .kind = 2, .key = {1}};
+static const struct rt_address second_actor = {.tenant = 1, .kind = 2, .key = {2}};
+
+static void append_key(struct home *home, uint64_t commit, const struct rt_address *actor, const char *key,
+                       bool destroys)
+{
+    struct store_append record = {.partition = 1,
+                                  .commit = commit,
+                                  .value = OMS_STR("record"),
+                                  .actor = *actor,
+                                  .key = oms_str_of(key),
+                                  .destroys = destroys};
+    assert_int_equal(home->engine->ops->append(home->engine, &record, 1), OMS_OK);
+}
+
+static const char *key_in(struct store_engine *engine, struct store_view *view, const struct rt_address *actor,
+                          uint64_t commit)
+{
+    static char text[64];
+    struct oms_buf out = {.data = text, .cap = sizeof(text) - 1, .max = sizeof(text) - 1};
+    enum oms_status status = engine->ops->view_key_get(view, actor, commit, &out);
+    if (status == OMS_NOT_FOUND)
+        return "(none)";
+    assert_int_equal(status, OMS_OK);
+    text[out.len] = '\0';
+    return text;
+}
+
+static const char *key_of(struct home *home, const struct rt_address *actor, uint64_t commit)
+{
+    struct store_view *view = home->engine->ops->view_open(home->engine);
+    const char *text = key_in(home->engine, view, actor, commit);
+    home->engine->ops->view_close(view);
+    return text;
+}
+
+static void test_keys_are_written_with_their_records(void **state)
+{
+    struct home *home = *state;
+    append_key(home, 1, &first_actor, "one", false);
+    append_key(home, 2, &second_actor, "two", false);
+    append_key(home, 3, &first_actor, NULL, false);
+    append_key(home, 4, &first_actor, "four", false);
+    reopen(home, false); /* durable like the log */
+    assert_string_equal(key_of(home, &first_actor, 1), "one");
+    assert_string_equal(key_of(home, &second_actor, 2), "two");
+    assert_string_equal(key_of(home, &first_actor, 2), "(none)");
+    assert_string_equal(key_of(home, &first_actor, 3), "(none)");
+    assert_string_equal(key_of(home, &first_actor, 4), "four");
+}
+
+static void test_destroyed_keys_are_gone(void **state)
+{
+    struct home *home = *state;
+    append_key(home, 1, &first_actor, "one", false);
+    append_key(home, 2, &second_actor, "two", false);
+    /* In one batch: what comes before the destroying unit goes, what comes after it stays. */
+    struct store_append batch[] = {
+        {.partition = 1, .commit = 3, .value = OMS_STR("r"), .actor = first_actor, .key = OMS_STR("three")},
+        {.partition = 1, .commit = 4, .value = OMS_STR("r"), .actor = first_actor, .destroys = true},
+        {.partition = 1, .commit = 5, .value = OMS_STR("r"), .actor = first_actor, .key = OMS_STR("five")}};
+    struct store_view *before = home->engine->ops->view_open(home->engine);
+    assert_int_equal(home->engine->ops->append(home->engine, batch, 3), OMS_OK);
+    assert_string_equal(key_in(home->engine, before, &first_actor, 1), "one"); /* a view is a snapshot */
+    home->engine->ops->view_close(before);
+    for (int i = 0; i < 2; i++) {
+        assert_string_equal(key_of(home, &first_actor, 1), "(none)");
+        assert_string_equal(key_of(home, &first_actor, 3), "(none)");
+        assert_string_equal(key_of(home, &first_actor, 5), "five");
+        assert_string_equal(key_of(home, &second_actor, 2), "two");
+        reopen(home, false);
+    }
+}
+
+/* How many files below the folder have these bytes in them. */
+static unsigned files_with(const struct home *home, const char *bytes)
+{
+    char command[256];
+    unsigned count = 0;
+    snprintf(command, sizeof(command), "grep -rlaF '%s' '%s' | wc -l", bytes, home->folder);
+    FILE *out = popen(command, "r");
+    assert_int_equal(fscanf(out, "%u", &count), 1);
+    pclose(out);
+    return count;
+}
+
+static void test_a_purge_leaves_no_byte(void **state)
+{
+    struct home *home = *state;
+    const struct store_range range = {STORE_STATE, OMS_STR("a"), OMS_STR("c")};
+    for (uint64_t i = 1; i <= 3; i++) {
+        put(home, STORE_STATE, "b", "the old personal text");
+        append_key(home, i, &first_actor, "the-wrapped-key-of-someone", false);
+        assert_int_equal(home->engine->ops->flush(home->engine), OMS_OK);
+    }
+    reopen(home, true); /* in files of the database by now, not only in a write-ahead log */
+    assert_true(files_with(home, "the old personal text") > 0);
+    assert_true(files_with(home, "the-wrapped-key-of-someone") > 0);
+    append_key(home, 4, &first_actor, "the-wrapped-key-of-someone", false);
+    put(home, STORE_STATE, "b", "erased");
+    append_key(home, 5, &first_actor, NULL, true);
+    struct store_view *old = home->engine->ops->view_open(home->engine);
+    assert_int_equal(home->engine->ops->purge(home->engine, &range, 1), OMS_BUSY);
+    home->engine->ops->view_close(old);
+    assert_int_equal(home->engine->ops->purge(home->engine, &range, 1), OMS_OK);
+    assert_string_equal(get(home, STORE_STATE, "b"), "erased");
+    assert_int_equal(files_with(home, "the old personal text"), 0);
+    assert_int_equal(files_with(home, "the-wrapped-key-of-someone"), 0);
+}
+
 #define ON_BOTH(test)                                                                                        \
     {#test " (memory)", test, set_up_memory, tear_down, NULL},                                               \
     {                                                                                                        \
@@ -748,6 +861,9 @@ int main(int argc, char **argv)
         ON_BOTH(test_clean_close),
         ON_BOTH(test_against_a_table),
         ON_BOTH(test_big_values_and_metrics),
+        ON_BOTH(test_keys_are_written_with_their_records),
+        ON_BOTH(test_destroyed_keys_are_gone),
+        ON_ROCKSDB(test_a_purge_leaves_no_byte),
         ON_MEMORY(test_faults),
         ON_MEMORY(test_a_crash_may_keep_some_writes),
         ON_ROCKSDB(test_second_opener_is_refused),

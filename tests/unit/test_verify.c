@@ -208,7 +208,7 @@ static void append(struct toy_fixture *f, uint64_t commit, uint32_t version_from
     struct store_engine *engine = store_memory_open(f->memory);
     struct oms_buf record;
     toy_record(&record, 1, 5, version_from, 1);
-    struct store_append one = {store_partition_of(1), commit, oms_buf_str(&record)};
+    struct store_append one = {.partition = store_partition_of(1), .commit = commit, .value = oms_buf_str(&record)};
     assert_int_equal(engine->ops->append(engine, &one, 1), OMS_OK);
     oms_buf_fini(&record);
     engine->ops->close(engine, true);
