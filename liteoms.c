@@ -81,15 +81,16 @@ static const char help_token[] =
     "\n"
     "Only a server that runs with --dev on the same data folder accepts it.\n";
 
-static const char help_verify[] = "usage: liteoms verify [--data DIR] [--master-key FILE]\n"
-                                  "\n"
-                                  "Rebuilds every index, list and state from the log in a scratch folder and "
-                                  "compares them with what is stored.\n"
-                                  "  --master-key FILE    where the configuration's `privacy.master_key_file` is "
-                                  "(default: master.key in DIR)\n"
-                                  "\n"
-                                  "The server must not be running on the folder. Exit status 0: they are "
-                                  "equal; 1: they differ or cannot be read.\n";
+static const char help_verify[] =
+    "usage: liteoms verify [--data DIR] [--master-key FILE]\n"
+    "\n"
+    "Rebuilds every index, list and state from the log in a scratch folder and "
+    "compares them with what is stored.\n"
+    "  --master-key FILE    where the configuration's `privacy.master_key_file` is "
+    "(default: master.key in DIR)\n"
+    "\n"
+    "The server must not be running on the folder. Exit status 0: they are "
+    "equal; 1: they differ or cannot be read.\n";
 
 static int usage(const char *help, const char *format, const char *detail)
 {
@@ -422,11 +423,10 @@ static int verify(const char *data, const char *master_key)
 
 static int command_verify(int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"data", required_argument, NULL, 'D'},
-        {"master-key", required_argument, NULL, 'm'},
-        {"help", no_argument, NULL, 'h'},
-        {NULL, 0, NULL, 0}};
+    static const struct option options[] = {{"data", required_argument, NULL, 'D'},
+                                            {"master-key", required_argument, NULL, 'm'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {NULL, 0, NULL, 0}};
     const char *data = DATA_DEFAULT, *master_key = NULL;
     int option;
     while ((option = next_option(argc, argv, options, help_verify)) != -1) {

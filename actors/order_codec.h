@@ -22,8 +22,9 @@
 /* Appends the event with its payload. */
 void order_event_encode(const struct order_event *event, struct oms_buf *out);
 /*
- * The same with its personal texts appended to `personal`, which is to be sealed apart (storage/sealed.h): customer,
- * addresses, what people wrote, and the name of an actor who is the customer (`customer`: their id; absent: nobody is).
+ * The same with its personal texts appended to `personal`, which is to be sealed apart (storage/sealed.h):
+ * customer, addresses, what people wrote, and the name of an actor who is the customer (`customer`: their id;
+ * absent: nobody is).
  */
 void order_event_seal(const struct order_event *event, struct oms_str customer, struct oms_buf *personal,
                       struct oms_buf *out);
@@ -34,8 +35,8 @@ void order_event_seal(const struct order_event *event, struct oms_str customer, 
  */
 OMS_MUST_USE enum oms_status order_event_decode(struct oms_str bytes, struct oms_arena *arena,
                                                 struct order_event *out);
-/* The same of an event whose personal texts were sealed: they are borrowed from `personal`; ORDER_ERASED when that is
- * absent. */
+/* The same of an event whose personal texts were sealed: they are borrowed from `personal`; ORDER_ERASED when
+ * that is absent. */
 OMS_MUST_USE enum oms_status order_event_open(struct oms_str bytes, struct oms_str personal,
                                               struct oms_arena *arena, struct order_event *out);
 

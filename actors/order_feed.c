@@ -193,10 +193,9 @@ static enum oms_status add_record(struct feed *feed, const struct store_record *
         }
         if (!kept) {
             struct oms_str copy = oms_str_copy(arena, value);
-            status = oms_str_present(copy)
-                         ? store_record_read(feed->engine, feed->view, seen->partition, seen->commit, copy, arena,
-                                             &record)
-                         : OMS_LIMIT;
+            status = oms_str_present(copy) ? store_record_read(feed->engine, feed->view, seen->partition,
+                                                               seen->commit, copy, arena, &record)
+                                           : OMS_LIMIT;
             if (status == OMS_OK)
                 status = unit_meta_read(&record, &meta);
             if (status != OMS_OK)

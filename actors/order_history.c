@@ -226,8 +226,8 @@ enum oms_status order_history_events(struct store_engine *engine, struct store_v
         oms_buf_reset(&bytes);
         status = engine->ops->view_log_get(view, partition, item.commit, &bytes);
         if (status == OMS_OK)
-            status = keep_record(engine, view, partition, item.commit, oms_buf_str(&bytes), arena, &record,
-                                 &meta);
+            status =
+                keep_record(engine, view, partition, item.commit, oms_buf_str(&bytes), arena, &record, &meta);
         for (size_t i = 0; status == OMS_OK && i < record.event_count; i++) {
             if (!is_after(item.commit, i, after_commit, after_ordinal))
                 continue;

@@ -33,12 +33,12 @@ enum order_pack_kind {
     PACK_TEXT,
     PACK_PERSONAL, /* text that erasing a customer destroys: a number, its place among the sealed texts */
     PACK_OWN,      /* the same where the actor who is named is the customer, else text */
-    PACK_WORD,    /* text; common words as their number (order_words.c) */
-    PACK_HASH,    /* oms_hash128; all zero is absent; the pack's own fingerprint as a 1 */
-    PACK_ACTOR,   /* order_actor; the pack's own actor as a 1 */
-    PACK_RECORD,  /* a structure of `table`, in place; left out when it has no field */
-    PACK_RECORDS, /* pointer to structures of `table`; their count (size_t) at `aux` */
-    PACK_TEXTS,   /* pointer to oms_str; their count at `aux` */
+    PACK_WORD,     /* text; common words as their number (order_words.c) */
+    PACK_HASH,     /* oms_hash128; all zero is absent; the pack's own fingerprint as a 1 */
+    PACK_ACTOR,    /* order_actor; the pack's own actor as a 1 */
+    PACK_RECORD,   /* a structure of `table`, in place; left out when it has no field */
+    PACK_RECORDS,  /* pointer to structures of `table`; their count (size_t) at `aux` */
+    PACK_TEXTS,    /* pointer to oms_str; their count at `aux` */
 };
 
 struct order_pack_table;
@@ -72,9 +72,9 @@ struct order_pack {
     struct oms_hash128 fingerprint;  /* zero in events */
     struct oms_arena *arena;         /* reading: arrays; text is borrowed from the source */
     struct oms_buf *seal;            /* writing: where personal texts go; NULL: they stay where they are */
-    struct oms_str customer;         /* writing with `seal`: whose actors are personal too; absent: nobody's */
-    bool own;                        /* the actor being written is the customer */
-    struct oms_str sealed;           /* reading: the opened texts; absent: erased, they read as ORDER_ERASED */
+    struct oms_str customer; /* writing with `seal`: whose actors are personal too; absent: nobody's */
+    bool own;                /* the actor being written is the customer */
+    struct oms_str sealed;   /* reading: the opened texts; absent: erased, they read as ORDER_ERASED */
 };
 
 /* Appends a text to the sealed ones; its number, from 1. */
@@ -158,13 +158,12 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ && sizeof(void *) == 8,
 #define PACK_I64_AT(n, t, m)  PACK_FIELD(n, PACK_I64, t, m, 8)
 #define PACK_TIME_AT(n, t, m) PACK_FIELD(n, PACK_TIME, t, m, 8)
 /* An absent text has no pointer. */
-#define PACK_TEXT_AT(n, t, m)  PACK_ROW(n, PACK_TEXT, t, m, sizeof(struct oms_str), 0, m.data, 8, NULL)
-#define PACK_PERSONAL_AT(n, t, m)                                                                            \
-    PACK_ROW(n, PACK_PERSONAL, t, m, sizeof(struct oms_str), 0, m.data, 8, NULL)
-#define PACK_OWN_AT(n, t, m)   PACK_ROW(n, PACK_OWN, t, m, sizeof(struct oms_str), 0, m.data, 8, NULL)
-#define PACK_WORD_AT(n, t, m)  PACK_ROW(n, PACK_WORD, t, m, sizeof(struct oms_str), 0, m.data, 8, NULL)
-#define PACK_HASH_AT(n, t, m)  PACK_ALWAYS(n, PACK_HASH, t, m, 16, 0, NULL)
-#define PACK_ACTOR_AT(n, t, m) PACK_ALWAYS(n, PACK_ACTOR, t, m, sizeof(struct order_actor), 0, NULL)
+#define PACK_TEXT_AT(n, t, m)     PACK_ROW(n, PACK_TEXT, t, m, sizeof(struct oms_str), 0, m.data, 8, NULL)
+#define PACK_PERSONAL_AT(n, t, m) PACK_ROW(n, PACK_PERSONAL, t, m, sizeof(struct oms_str), 0, m.data, 8, NULL)
+#define PACK_OWN_AT(n, t, m)      PACK_ROW(n, PACK_OWN, t, m, sizeof(struct oms_str), 0, m.data, 8, NULL)
+#define PACK_WORD_AT(n, t, m)     PACK_ROW(n, PACK_WORD, t, m, sizeof(struct oms_str), 0, m.data, 8, NULL)
+#define PACK_HASH_AT(n, t, m)     PACK_ALWAYS(n, PACK_HASH, t, m, 16, 0, NULL)
+#define PACK_ACTOR_AT(n, t, m)    PACK_ALWAYS(n, PACK_ACTOR, t, m, sizeof(struct order_actor), 0, NULL)
 /* Written only when the eight bytes of `when` are not zero: what is only set together with it. */
 #define PACK_ACTOR_WHEN(n, t, m, when)                                                                       \
     PACK_ROW(n, PACK_ACTOR, t, m, sizeof(struct order_actor), 0, when, 8, NULL)

@@ -12,9 +12,12 @@ static const struct order_pack_field actor_rows[] = {
 PACK_TABLE(order_pack_actor, struct order_actor, actor_rows);
 
 static const struct order_pack_field customer_rows[] = {
-    PACK_PERSONAL_AT(1, struct order_customer, customer_id), PACK_PERSONAL_AT(2, struct order_customer, name),
-    PACK_PERSONAL_AT(3, struct order_customer, first_name),  PACK_PERSONAL_AT(4, struct order_customer, last_name),
-    PACK_PERSONAL_AT(5, struct order_customer, email),       PACK_PERSONAL_AT(6, struct order_customer, phone),
+    PACK_PERSONAL_AT(1, struct order_customer, customer_id),
+    PACK_PERSONAL_AT(2, struct order_customer, name),
+    PACK_PERSONAL_AT(3, struct order_customer, first_name),
+    PACK_PERSONAL_AT(4, struct order_customer, last_name),
+    PACK_PERSONAL_AT(5, struct order_customer, email),
+    PACK_PERSONAL_AT(6, struct order_customer, phone),
 };
 PACK_TABLE(order_pack_customer, struct order_customer, customer_rows);
 
@@ -22,7 +25,7 @@ static const struct order_pack_field address_rows[] = {
     PACK_PERSONAL_AT(1, struct order_address, recipient), PACK_PERSONAL_AT(2, struct order_address, street),
     PACK_PERSONAL_AT(3, struct order_address, line2),     PACK_PERSONAL_AT(4, struct order_address, city),
     PACK_PERSONAL_AT(5, struct order_address, state),     PACK_PERSONAL_AT(6, struct order_address, postal),
-    PACK_TEXT_AT(7, struct order_address, country),   PACK_PERSONAL_AT(8, struct order_address, phone),
+    PACK_TEXT_AT(7, struct order_address, country),       PACK_PERSONAL_AT(8, struct order_address, phone),
 };
 PACK_TABLE(order_pack_address, struct order_address, address_rows);
 
@@ -211,7 +214,7 @@ PACK_TABLE(order_pack_hold, struct order_hold, hold_rows);
 
 static const struct order_pack_field note_rows[] = {
     PACK_U32_AT(1, struct order_note, id),          PACK_BOOL_AT(2, struct order_note, visible_to_customer),
-    PACK_PERSONAL_AT(3, struct order_note, text),       PACK_ACTOR_AT(4, struct order_note, author),
+    PACK_PERSONAL_AT(3, struct order_note, text),   PACK_ACTOR_AT(4, struct order_note, author),
     PACK_TIME_AT(5, struct order_note, created_at),
 };
 PACK_TABLE(order_pack_note, struct order_note, note_rows);

@@ -8,8 +8,9 @@
 #include "actors/order_event.h"
 #include "storage/unit.h"
 
-/* Writes the meta of the unit's first event into the unit (after store_unit_begin, before its events). Who did it is
- * a personal text of the unit when that is the order's customer (`customer`: their id; absent: nobody is). */
+/* Writes the meta of the unit's first event into the unit (after store_unit_begin, before its events). Who
+ * did it is a personal text of the unit when that is the order's customer (`customer`: their id; absent:
+ * nobody is). */
 void unit_meta_put(struct store_unit *unit, const struct order_event_meta *meta, struct oms_str customer);
 /* The meta of the record's first event; text borrows from the record. Each further event's sequence is one
  * higher. */

@@ -187,7 +187,8 @@ static void bench_append(unsigned batch)
     double cpu = cpu_s();
     while (now_ns() < end) {
         for (unsigned i = 0; i < batch; i++)
-            appends[i] = (struct store_append){.partition = 1, .commit = ++commit, .value = oms_buf_str(&unit.record)};
+            appends[i] =
+                (struct store_append){.partition = 1, .commit = ++commit, .value = oms_buf_str(&unit.record)};
         if (engine->ops->append(engine, appends, batch) != OMS_OK)
             abort();
         batches++;
@@ -428,8 +429,9 @@ static void bench_open(void)
     for (uint64_t done = 0; done < units_wanted; done += BATCH) {
         for (unsigned i = 0; i < BATCH; i++) {
             fill_unit(&units[i], done + i, 0);
-            appends[i] =
-                (struct store_append){.partition = store_partition_of(1), .commit = done + i + 1, .value = oms_buf_str(&units[i].record)};
+            appends[i] = (struct store_append){.partition = store_partition_of(1),
+                                               .commit = done + i + 1,
+                                               .value = oms_buf_str(&units[i].record)};
         }
         if (engine->ops->append(engine, appends, BATCH) != OMS_OK)
             abort();

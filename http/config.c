@@ -24,8 +24,8 @@
 #define KIB              UINT64_C(1024)
 #define GIB              (KIB * KIB * KIB)
 
-const char *const http_config_keys[] = {"listen",   "tls",           "data",      "shards", "dev",
-                                        "graphiql", "single_tenant", "log_level", "limits", "graphql",
+const char *const http_config_keys[] = {"listen",   "tls",           "data",      "shards",  "dev",
+                                        "graphiql", "single_tenant", "log_level", "limits",  "graphql",
                                         "issuers",  "tenants",       "webhooks",  "privacy", NULL};
 
 const char *const http_config_privacy_keys[] = {"master_key_file", "erasure_log", NULL};

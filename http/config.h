@@ -28,7 +28,7 @@ struct http_config {
     unsigned shards;                  /* 0: as many as the machine has cores, within limits */
     bool dev;
     bool graphiql, graphiql_given; /* use http_config_graphiql */
-    struct oms_str single_tenant; /* absent: several tenants */
+    struct oms_str single_tenant;  /* absent: several tenants */
     enum oms_log_level log_level;
     struct http_server_limits limits;
     unsigned drain_timeout_ms;
@@ -44,8 +44,8 @@ struct http_config {
     size_t issuer_count;
     const struct oms_value *tenants; /* objects with a "name" */
     size_t tenant_count;
-    struct oms_str master_key_file;   /* absent: in the data folder */
-    struct oms_str erasure_log;       /* absent: in the data folder */
+    struct oms_str master_key_file; /* absent: in the data folder */
+    struct oms_str erasure_log;     /* absent: in the data folder */
     struct oms_arena arena;
 };
 

@@ -1,6 +1,6 @@
 /*
- * A secret of the store in a file of its own: hex digits and a newline, mode 0600, written to a temporary name, synced,
- * renamed, so that it is there whole or not at all before anything depends on it.
+ * A secret of the store in a file of its own: hex digits and a newline, mode 0600, written to a temporary
+ * name, synced, renamed, so that it is there whole or not at all before anything depends on it.
  */
 #ifndef HTTP_KEY_FILE_H
 #define HTTP_KEY_FILE_H
@@ -20,8 +20,9 @@ struct http_key_file {
 };
 
 /*
- * Reads the secret. One that is missing is made of random bytes when `may_make`; else OMS_CORRUPT, as for a file that
- * is not one of ours. OMS_IO when it cannot be read or made. The caller holds the data folder's lock.
+ * Reads the secret. One that is missing is made of random bytes when `may_make`; else OMS_CORRUPT, as for a
+ * file that is not one of ours. OMS_IO when it cannot be read or made. The caller holds the data folder's
+ * lock.
  */
 OMS_MUST_USE enum oms_status http_key_file_load(const struct http_key_file *file, bool may_make, void *out,
                                                 struct oms_error *error);

@@ -3,9 +3,9 @@
  * for tests and the simulator (latency, faults and crashes that lose what was not synced).
  *
  * Two databases under one folder: `log` (one record per unit of work, written in synced batches; the only
- * truth, with the keys of what is sealed in it beside it) and `state` (the derived families, written without a write-ahead log and flushed together with their
- * applied positions; can be deleted and rebuilt). They are two so that the materialiser's writes never wait
- * in the same write queue as a commit's fsync.
+ * truth, with the keys of what is sealed in it beside it) and `state` (the derived families, written without
+ * a write-ahead log and flushed together with their applied positions; can be deleted and rebuilt). They are
+ * two so that the materialiser's writes never wait in the same write queue as a commit's fsync.
  */
 #ifndef STORE_ENGINE_H
 #define STORE_ENGINE_H
@@ -54,8 +54,8 @@ struct store_write {
 };
 
 struct store_engine_ops {
-    /* Writes and syncs all or nothing visible to readers, in the order of the records. OMS_IO means unknown: it may
-     * be there after a reopen. */
+    /* Writes and syncs all or nothing visible to readers, in the order of the records. OMS_IO means unknown:
+     * it may be there after a reopen. */
     enum oms_status (*append)(struct store_engine *engine, const struct store_append *records, size_t count);
     /* The highest commit number of the partition in the log; 0 when it is empty. */
     enum oms_status (*last_commit)(struct store_engine *engine, uint16_t partition, uint64_t *out);
@@ -75,7 +75,8 @@ struct store_engine_ops {
     /* One record of the log; OMS_NOT_FOUND beyond its end. Appends the value to `out`. */
     enum oms_status (*view_log_get)(struct store_view *view, uint16_t partition, uint64_t commit,
                                     struct oms_buf *out);
-    /* The wrapped key of an actor's unit; OMS_NOT_FOUND when it never had one or it was destroyed. Appends. */
+    /* The wrapped key of an actor's unit; OMS_NOT_FOUND when it never had one or it was destroyed. Appends.
+     */
     enum oms_status (*view_key_get)(struct store_view *view, const struct rt_address *actor, uint64_t commit,
                                     struct oms_buf *out);
     /* Iterates a family between lower (inclusive) and upper (exclusive; absent: to the end). Stands at the
@@ -95,10 +96,10 @@ struct store_engine_ops {
                       enum oms_status *status);
     void (*iter_close)(struct store_iter *iter);
     /*
-     * Makes sure that no file holds what was overwritten or deleted in these ranges, or destroyed among the keys,
-     * before this call: flushes all and rewrites what overlaps. Blocks for as long as that takes; any thread, also
-     * beside a write. OMS_BUSY: done, but a view older than that was open and may have kept something alive: call
-     * again.
+     * Makes sure that no file holds what was overwritten or deleted in these ranges, or destroyed among the
+     * keys, before this call: flushes all and rewrites what overlaps. Blocks for as long as that takes; any
+     * thread, also beside a write. OMS_BUSY: done, but a view older than that was open and may have kept
+     * something alive: call again.
      */
     enum oms_status (*purge)(struct store_engine *engine, const struct store_range *ranges, size_t count);
     /* Bytes that can still be written below the folder. */
@@ -112,7 +113,8 @@ struct store_engine_ops {
 
 struct store_engine {
     const struct store_engine_ops *ops;
-    const struct store_vault *vault; /* borrowed; who opens an engine sets it before units with personal texts */
+    const struct store_vault
+        *vault; /* borrowed; who opens an engine sets it before units with personal texts */
 };
 
 struct store_rocksdb_config {

@@ -48,9 +48,9 @@ OMS_MUST_USE enum oms_status store_fold_init(struct store_fold *fold, struct sto
                                              struct oms_error *error);
 void store_fold_fini(struct store_fold *fold);
 /*
- * Adds a record to the window; its bytes are borrowed until store_fold_run. `personal` are its texts when the caller
- * has them (absent: they are opened with their key, if it has any). OMS_CORRUPT when its commit
- * number does not follow the partition's last.
+ * Adds a record to the window; its bytes are borrowed until store_fold_run. `personal` are its texts when the
+ * caller has them (absent: they are opened with their key, if it has any). OMS_CORRUPT when its commit number
+ * does not follow the partition's last.
  */
 OMS_MUST_USE enum oms_status store_fold_add(struct store_fold *fold, uint16_t partition, uint64_t commit,
                                             const struct rt_address *actor, struct oms_str value,

@@ -153,9 +153,9 @@ static enum oms_status gather_some(struct store_materialiser *m, size_t max, boo
     struct store_unit *unit = m->window_last ? m->window_last->home_next : m->first;
     for (size_t count = 0; unit && count < max; count++, unit = unit->home_next) {
         struct oms_str value = oms_buf_str(&unit->record);
-        enum oms_status status = store_fold_add(&m->fold, store_partition_of(unit->message.to.tenant),
-                                                unit->commit, &unit->message.to, value,
-                                                oms_buf_str(&unit->personal));
+        enum oms_status status =
+            store_fold_add(&m->fold, store_partition_of(unit->message.to.tenant), unit->commit,
+                           &unit->message.to, value, oms_buf_str(&unit->personal));
         if (status != OMS_OK)
             return status;
         m->window_last = unit;

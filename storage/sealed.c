@@ -61,8 +61,8 @@ enum oms_status store_record_unseal(const struct store_vault *vault, struct oms_
                             record->sealed, text);
 }
 
-enum oms_status store_record_open(struct store_engine *engine, struct store_view *view, struct oms_arena *arena,
-                                  struct store_record *record)
+enum oms_status store_record_open(struct store_engine *engine, struct store_view *view,
+                                  struct oms_arena *arena, struct store_record *record)
 {
     char bytes[STORE_VAULT_WRAPPED_SIZE];
     struct oms_buf key = {.data = bytes, .cap = sizeof(bytes), .max = sizeof(bytes)};

@@ -1,9 +1,10 @@
 /*
  * Records whose personal texts are sealed (vault.h): writing them, and reading them with their keys.
  *
- * The wrapped key of a unit lies in the log's database under (actor, commit), written in the same synced batch as the
- * record. A unit that destroys its actor's keys removes all of that actor's before it, in its own batch. A record
- * whose key is gone reads as `erased`: `personal` is absent then, and the layer above shows what it shows for that.
+ * The wrapped key of a unit lies in the log's database under (actor, commit), written in the same synced
+ * batch as the record. A unit that destroys its actor's keys removes all of that actor's before it, in its
+ * own batch. A record whose key is gone reads as `erased`: `personal` is absent then, and the layer above
+ * shows what it shows for that.
  */
 #ifndef STORE_SEALED_H
 #define STORE_SEALED_H
@@ -19,8 +20,8 @@ struct rt_host;
  */
 void store_unit_seal(const struct store_engine *engine, struct rt_host *host, struct store_unit *unit);
 
-/* Fills personal or erased of a decoded record by its wrapped key (absent: destroyed). The text goes to `arena`.
- * OMS_CORRUPT when the key does not fit; OMS_LIMIT. */
+/* Fills personal or erased of a decoded record by its wrapped key (absent: destroyed). The text goes to
+ * `arena`. OMS_CORRUPT when the key does not fit; OMS_LIMIT. */
 OMS_MUST_USE enum oms_status store_record_unseal(const struct store_vault *vault, struct oms_str wrapped,
                                                  struct oms_arena *arena, struct store_record *record);
 /* The same with the key that the view has. Blocking. */
@@ -34,8 +35,9 @@ OMS_MUST_USE enum oms_status store_record_read(struct store_engine *engine, stru
 /* Whether the store was written with a master key. */
 bool store_vault_made(struct store_engine *engine);
 /*
- * Whether the engine's vault is the one that the store was written with: at the first opening a key of no record is
- * put down (`host` NULL: is not), later ones must unwrap it.. OMS_DENIED with a line when it is another.
+ * Whether the engine's vault is the one that the store was written with: at the first opening a key of no
+ * record is put down (`host` NULL: is not), later ones must unwrap it.. OMS_DENIED with a line when it is
+ * another.
  */
 OMS_MUST_USE enum oms_status store_vault_check(struct store_engine *engine, struct rt_host *host,
                                                struct oms_error *error);

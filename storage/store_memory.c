@@ -57,12 +57,12 @@ struct store_memory {
     pthread_mutex_t mutex;
     struct family families[STORE_FAMILY_COUNT];
     struct partition partitions[OMS_PARTITIONS];
-    struct family keys;      /* durable like the log: versions are numbered by `appended` */
-    uint64_t appended;       /* appends that touched the keys */
-    uint64_t written; /* number of the last write */
-    uint64_t durable; /* number up to which a crash keeps */
+    struct family keys; /* durable like the log: versions are numbered by `appended` */
+    uint64_t appended;  /* appends that touched the keys */
+    uint64_t written;   /* number of the last write */
+    uint64_t durable;   /* number up to which a crash keeps */
     struct store_vault *vault;
-    uint64_t seed;    /* of the heights */
+    uint64_t seed; /* of the heights */
     unsigned views;
     struct store_memory_faults faults;
     struct memory_engine *engine; /* open over it, or NULL */
@@ -238,7 +238,8 @@ static void append_one(struct store_memory *memory, const struct store_append *a
     memcpy(record->data, append->value.data, append->value.len);
 }
 
-/* A key's new version; data absent: destroyed. A destroyed key's bytes go at once unless a view may see them. */
+/* A key's new version; data absent: destroyed. A destroyed key's bytes go at once unless a view may see them.
+ */
 static void put_key(struct store_memory *memory, struct node *node, struct oms_str data)
 {
     struct version *version = oms_malloc(sizeof(*version) + data.len);
@@ -333,8 +334,7 @@ static enum oms_status memory_flush(struct store_engine *engine)
 }
 
 /* Under the mutex. */
-static enum oms_status get_at(struct family *family, struct oms_str key, uint64_t number,
-                              struct oms_buf *out)
+static enum oms_status get_at(struct family *family, struct oms_str key, uint64_t number, struct oms_buf *out)
 {
     struct node *node = find_before(family, key, NULL)->next[0];
     if (!node || !oms_str_eq(node_key(node), key))
@@ -412,8 +412,7 @@ static enum oms_status memory_view_key_get(struct store_view *view, const struct
     unsigned char key[STORE_SEAL_KEY_SIZE];
     store_seal_key(actor, commit, key);
     pthread_mutex_lock(&view->memory->mutex);
-    enum oms_status status =
-        get_at(&view->memory->keys, oms_str_make(key, sizeof(key)), view->appended, out);
+    enum oms_status status = get_at(&view->memory->keys, oms_str_make(key, sizeof(key)), view->appended, out);
     pthread_mutex_unlock(&view->memory->mutex);
     return status;
 }
@@ -570,7 +569,8 @@ static void memory_iter_close(struct store_iter *iter)
 /* ---- the rest of the vtable ---- */
 
 /* Old versions go when nobody can see them any more, without being asked. */
-static enum oms_status memory_purge(struct store_engine *engine, const struct store_range *ranges, size_t count)
+static enum oms_status memory_purge(struct store_engine *engine, const struct store_range *ranges,
+                                    size_t count)
 {
     struct store_memory *memory = memory_of(engine);
     (void)ranges;

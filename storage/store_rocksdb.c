@@ -51,10 +51,10 @@
 #define PERF_LEVEL_OFF       1 /* rocksdb::PerfLevel::kDisable; per thread */
 #define READ_TIER_CACHE      1 /* rocksdb::kBlockCacheTier */
 #define RECOVER_TAIL_ONLY    0 /* rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords */
-#define BOTTOM_TOO              3 /* rocksdb::BottommostLevelCompaction::kForceOptimized */
+#define BOTTOM_TOO           3 /* rocksdb::BottommostLevelCompaction::kForceOptimized */
 #define KEYS_MEMTABLE_BYTES  ((size_t)16 << 20)
 #define LOG_WAL_BYTES_MAX    ((uint64_t)256 << 20) /* a few keys must not keep all write-ahead files */
-#define RECOVER_TO_DAMAGE    2 /* rocksdb::WALRecoveryMode::kPointInTimeRecovery */
+#define RECOVER_TO_DAMAGE    2                     /* rocksdb::WALRecoveryMode::kPointInTimeRecovery */
 
 static const char *const family_names[STORE_FAMILY_COUNT] = {
     [STORE_STATE] = "state", [STORE_ASIDE] = "aside",   [STORE_TIMELINE] = "timeline",
@@ -71,7 +71,7 @@ struct engine {
     rocksdb_t *log;
     rocksdb_t *state;
     rocksdb_column_family_handle_t *log_default;
-    rocksdb_column_family_handle_t *keys; /* of the log */
+    rocksdb_column_family_handle_t *keys;           /* of the log */
     rocksdb_column_family_handle_t *default_family; /* every database has it; unused in state */
     rocksdb_column_family_handle_t *families[STORE_FAMILY_COUNT];
     rocksdb_writeoptions_t *synced;
@@ -127,9 +127,9 @@ static void log_key(uint16_t partition, uint64_t commit, unsigned char out[LOG_K
 /* ---- writing ---- */
 
 /*
- * Deletes the actor's keys below the record's: those that are written, one by one (the batch's only writer is the
- * caller, so none comes in between), and those that are earlier in this batch. A range deletion would be one entry,
- * but the memtable's hint does not take it.
+ * Deletes the actor's keys below the record's: those that are written, one by one (the batch's only writer is
+ * the caller, so none comes in between), and those that are earlier in this batch. A range deletion would be
+ * one entry, but the memtable's hint does not take it.
  */
 static enum oms_status add_destroyed(struct engine *engine, const struct store_append *records, size_t at)
 {
@@ -758,8 +758,7 @@ static void open_log_families(struct engine *engine, const char *path, char **te
     rocksdb_options_t *keys = rocksdb_options_create_copy(engine->log_options);
     rocksdb_options_set_write_buffer_size(keys, KEYS_MEMTABLE_BYTES);
     const rocksdb_options_t *options[] = {engine->log_options, keys};
-    engine->log =
-        rocksdb_open_column_families(engine->log_options, path, 2, names, options, handles, text);
+    engine->log = rocksdb_open_column_families(engine->log_options, path, 2, names, options, handles, text);
     rocksdb_options_destroy(keys);
     engine->log_default = engine->log ? handles[0] : NULL;
     engine->keys = engine->log ? handles[1] : NULL;

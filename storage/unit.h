@@ -23,8 +23,8 @@ struct store_unit {
     uint32_t version_from; /* version before; 0 for a creation */
     uint32_t version_to;
     int64_t time_ms;
-    struct oms_buf record;        /* memory kept for the next use of the node */
-    struct oms_buf personal;      /* texts to be sealed (sealed.h); kept for the fold until it is home */
+    struct oms_buf record;   /* memory kept for the next use of the node */
+    struct oms_buf personal; /* texts to be sealed (sealed.h); kept for the fold until it is home */
     unsigned char key[STORE_VAULT_WRAPPED_SIZE]; /* of `personal`, when there is one */
     bool has_key;
     bool destroys;                /* the actor's keys before this unit */

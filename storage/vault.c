@@ -1,4 +1,5 @@
-/* Sealing by OpenSSL's EVP. See vault.h. A failure to encrypt is out of memory or a bug: it stops the process. */
+/* Sealing by OpenSSL's EVP. See vault.h. A failure to encrypt is out of memory or a bug: it stops the
+ * process. */
 #include "storage/vault.h"
 
 #include <limits.h>
@@ -69,14 +70,13 @@ void store_vault_seal(const struct store_vault *vault, const unsigned char data_
     OMS_ASSERT(context && plain.len < INT_MAX - STORE_VAULT_TAG_SIZE);
     if (oms_buf_reserve(out, plain.len + STORE_VAULT_TAG_SIZE)) {
         unsigned char *to = (unsigned char *)out->data + out->len;
-        OMS_ASSERT(EVP_EncryptInit_ex2(context, vault->seal, data_key, nonce, NULL) == 1 &&
-                   EVP_EncryptUpdate(context, NULL, &len, (const unsigned char *)belongs.data,
-                                     (int)belongs.len) == 1 &&
-                   EVP_EncryptUpdate(context, to, &len, (const unsigned char *)plain.data, (int)plain.len) ==
-                       1 &&
-                   EVP_EncryptFinal_ex(context, to + len, &rest) == 1 &&
-                   EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_GET_TAG, STORE_VAULT_TAG_SIZE, to + plain.len) ==
-                       1);
+        OMS_ASSERT(
+            EVP_EncryptInit_ex2(context, vault->seal, data_key, nonce, NULL) == 1 &&
+            EVP_EncryptUpdate(context, NULL, &len, (const unsigned char *)belongs.data, (int)belongs.len) ==
+                1 &&
+            EVP_EncryptUpdate(context, to, &len, (const unsigned char *)plain.data, (int)plain.len) == 1 &&
+            EVP_EncryptFinal_ex(context, to + len, &rest) == 1 &&
+            EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_GET_TAG, STORE_VAULT_TAG_SIZE, to + plain.len) == 1);
         out->len += plain.len + STORE_VAULT_TAG_SIZE;
     }
     EVP_CIPHER_CTX_reset(context);
@@ -111,8 +111,8 @@ enum oms_status store_vault_open(const struct store_vault *vault, struct oms_str
         return OMS_CORRUPT;
     EVP_CIPHER_CTX *context = EVP_CIPHER_CTX_new();
     OMS_ASSERT(context);
-    bool fits = unwrap(vault, context, wrapped, data_key) &&
-                decrypt(vault, context, data_key, belongs, sealed, out);
+    bool fits =
+        unwrap(vault, context, wrapped, data_key) && decrypt(vault, context, data_key, belongs, sealed, out);
     EVP_CIPHER_CTX_free(context);
     OPENSSL_cleanse(data_key, sizeof(data_key));
     return fits ? OMS_OK : OMS_CORRUPT;

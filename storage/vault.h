@@ -1,10 +1,10 @@
 /*
  * Sealing what must be erasable although it lies in a log that is never rewritten.
  *
- * The personal texts of a unit are encrypted under a data key of their own (AES-256-GCM, NIST SP 800-38D), the data key
- * is wrapped by the master key (AES key wrap, RFC 3394) and stored beside the log. Who destroys the wrapped key
- * destroys the texts. A data key seals one message, so its nonce is fixed; what the message belongs to is
- * authenticated with it, so that no sealed text can be put into another record.
+ * The personal texts of a unit are encrypted under a data key of their own (AES-256-GCM, NIST SP 800-38D),
+ * the data key is wrapped by the master key (AES key wrap, RFC 3394) and stored beside the log. Who destroys
+ * the wrapped key destroys the texts. A data key seals one message, so its nonce is fixed; what the message
+ * belongs to is authenticated with it, so that no sealed text can be put into another record.
  *
  * A vault is immutable after init: any thread.
  */
@@ -24,7 +24,8 @@ struct store_vault;
 struct store_vault *store_vault_create(const unsigned char master[STORE_VAULT_KEY_SIZE]);
 void store_vault_destroy(struct store_vault *vault);
 
-/* Appends the sealed form of `plain` to `out` and writes the wrapped `data_key`. `belongs` is authenticated. */
+/* Appends the sealed form of `plain` to `out` and writes the wrapped `data_key`. `belongs` is authenticated.
+ */
 void store_vault_seal(const struct store_vault *vault, const unsigned char data_key[STORE_VAULT_KEY_SIZE],
                       struct oms_str belongs, struct oms_str plain, struct oms_buf *out,
                       unsigned char wrapped[STORE_VAULT_WRAPPED_SIZE]);

@@ -33,6 +33,7 @@ enum oms_status http_master_key_open(const char *folder, const char *file, struc
     engine->vault = *out;
     status = store_vault_check(engine, host, error);
     if (status == OMS_DENIED)
-        oms_error_set(error, status, "the master key '%s' is not the one that this store was written with", path);
+        oms_error_set(error, status, "the master key '%s' is not the one that this store was written with",
+                      path);
     return status;
 }

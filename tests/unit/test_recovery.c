@@ -152,7 +152,8 @@ static void append(struct toy_fixture *f, uint64_t commit, uint32_t tenant, uint
     struct store_engine *engine = store_memory_open(f->memory);
     struct oms_buf record;
     toy_record(&record, tenant, 5, version_from, 1);
-    struct store_append one = {.partition = store_partition_of(1), .commit = commit, .value = oms_buf_str(&record)};
+    struct store_append one = {
+        .partition = store_partition_of(1), .commit = commit, .value = oms_buf_str(&record)};
     assert_int_equal(engine->ops->append(engine, &one, 1), OMS_OK);
     oms_buf_fini(&record);
     engine->ops->close(engine, true);
@@ -202,7 +203,8 @@ static void test_rocksdb_replays(void **state)
         struct oms_buf values[100];
         for (unsigned k = 0; k < 100; k++) {
             toy_record(&values[k], 1, (i + k) % 1000, (uint32_t)((i + k) / 1000), (uint32_t)k);
-            records[k] = (struct store_append){.partition = store_partition_of(1), .commit = i + k + 1, .value = oms_buf_str(&values[k])};
+            records[k] = (struct store_append){
+                .partition = store_partition_of(1), .commit = i + k + 1, .value = oms_buf_str(&values[k])};
         }
         assert_int_equal(engine->ops->append(engine, records, 100), OMS_OK);
         for (unsigned k = 0; k < 100; k++)

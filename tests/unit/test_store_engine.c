@@ -738,8 +738,8 @@ static void append_key(struct home *home, uint64_t commit, const struct rt_addre
     assert_int_equal(home->engine->ops->append(home->engine, &record, 1), OMS_OK);
 }
 
-static const char *key_in(struct store_engine *engine, struct store_view *view, const struct rt_address *actor,
-                          uint64_t commit)
+static const char *key_in(struct store_engine *engine, struct store_view *view,
+                          const struct rt_address *actor, uint64_t commit)
 {
     static char text[64];
     struct oms_buf out = {.data = text, .cap = sizeof(text) - 1, .max = sizeof(text) - 1};

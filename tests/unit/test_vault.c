@@ -108,9 +108,9 @@ static void test_refuses_what_is_not_its_own(void **state)
         assert_int_equal(open_with(sealed.vault, &sealed, "order 1", out), OMS_CORRUPT);
         sealed.wrapped[i] ^= 1;
     }
-    assert_int_equal(store_vault_open(sealed.vault, OMS_STR("short"), OMS_STR("order 1"),
-                                      oms_buf_str(&sealed.bytes), out),
-                     OMS_CORRUPT);
+    assert_int_equal(
+        store_vault_open(sealed.vault, OMS_STR("short"), OMS_STR("order 1"), oms_buf_str(&sealed.bytes), out),
+        OMS_CORRUPT);
     assert_int_equal(open_with(sealed.vault, &sealed, "order 1", out), OMS_OK);
     store_vault_destroy(stranger);
     drop(&sealed);
