@@ -1,13 +1,13 @@
 /*
- * One delivery: the story from its request to its answer. See receiver.h.
+ * One delivery: the story from what came to its answer, whatever brought it. See delivery.h.
  *
- *   verify → map → INBOX_BEGIN ─ new ──▶ run ─▶ applied: answer, INBOX_END (the order remembers it)
+ *   map → INBOX_BEGIN ─ new ──▶ run ─▶ applied: answer, INBOX_END (the order remembers it)
  *                     │                     ├──▶ refused or ahead: INBOX_END records it, then answer
  *                     └ known: first answer └──▶ unavailable: INBOX_END (nothing), answer 503
  */
 #include <stdio.h>
 
-#include "http/digest.h"
+#include "http/webhook/delivery.h"
 #include "http/webhook/receiver_impl.h"
 #include "runtime/base/alloc.h"
 #include "runtime/base/assert.h"
@@ -22,11 +22,8 @@ struct delivery {
     struct webhook_live live;
     struct webhook_receiver *receiver;
     struct webhook_shard *shard;
-    struct http_exchange *exchange; /* NULL once it is answered */
-    const struct webhook_provider *provider;
-    const struct webhook_topic *topic;
-    uint32_t tenant;            /* 0: the operator's account */
-    struct oms_str tenant_name; /* of the path; absent for the operator's */
+    struct webhook_incoming in; /* what it points to may be gone once it is answered */
+    bool answered;
     struct webhook_update update;
     struct inbox_call begin;
     struct webhook_sending end;
@@ -41,36 +38,20 @@ struct delivery {
 
 /* ---- answering ---- */
 
-static void log_refusal(const struct delivery *delivery, struct http_exchange *exchange, unsigned status,
-                        const char *code)
+void webhook_log_refusal(const struct webhook_incoming *in, unsigned status, const char *code)
 {
-    const char *label = delivery->provider ? webhook_provider_label_header(delivery->provider) : NULL;
-
-    OMS_LOG(
-        OMS_LOG_WARN, "webhook.refused",
-        OMS_LOG_TEXT("provider", delivery->provider ? webhook_provider_name(delivery->provider) : "none"),
-        OMS_LOG_TEXT("topic", delivery->topic ? delivery->topic->name : "none"),
-        OMS_LOG_STR("tenant", oms_str_present(delivery->tenant_name) ? delivery->tenant_name : OMS_STR("")),
-        OMS_LOG_U64("status", status), OMS_LOG_TEXT("code", code),
-        OMS_LOG_STR("delivery", label ? http_exchange_header(exchange, label) : OMS_STR("")),
-        OMS_LOG_STR("peer", exchange->peer));
+    OMS_LOG(OMS_LOG_WARN, "webhook.refused",
+            OMS_LOG_TEXT("provider", in->provider ? webhook_provider_name(in->provider) : "none"),
+            OMS_LOG_TEXT("topic", in->topic ? in->topic->name : "none"),
+            OMS_LOG_STR("tenant", oms_str_present(in->tenant_name) ? in->tenant_name : OMS_STR("")),
+            OMS_LOG_U64("status", status), OMS_LOG_TEXT("code", code),
+            OMS_LOG_STR("delivery", oms_str_present(in->label) ? in->label : OMS_STR("")),
+            OMS_LOG_STR("peer", oms_str_present(in->peer) ? in->peer : OMS_STR("")));
 }
 
-static void count(const struct delivery *delivery, struct http_exchange *exchange, enum webhook_result result)
+static void log_refusal(const struct delivery *delivery, unsigned status, const char *code)
 {
-    webhook_count(webhook_shard_of(delivery->receiver, exchange->shard), delivery->provider, delivery->topic,
-                  result);
-}
-
-/* Before anything was begun. */
-static void refuse(const struct delivery *delivery, struct http_exchange *exchange,
-                   enum webhook_result result, unsigned status, const char *code, const char *message)
-{
-    const struct http_header retry = {OMS_STR("retry-after"), OMS_STR("30")};
-
-    log_refusal(delivery, exchange, status, code);
-    count(delivery, exchange, result);
-    http_respond_error_with(exchange, status, &retry, status == 503, code, "%s", message);
+    webhook_log_refusal(&delivery->in, status, code);
 }
 
 static void write_field(struct oms_buf *out, struct oms_str field)
@@ -119,32 +100,27 @@ static unsigned status_of(enum refusal_code code)
     }
 }
 
-/* The delivery's last use of its exchange. */
-static void respond(struct delivery *delivery, unsigned status, struct oms_str body)
+/* The delivery's last use of what it came with. */
+static void respond(struct delivery *delivery, unsigned status, struct oms_str body,
+                    enum webhook_result result)
 {
-    const struct http_header retry = {OMS_STR("retry-after"), OMS_STR("2")};
-    struct http_exchange *exchange = delivery->exchange;
-
-    count(delivery, exchange, delivery->result);
-    delivery->exchange = NULL;
-    oms_buf_reset(&exchange->out);
-    oms_buf_append_str(&exchange->out, body);
-    http_respond(exchange, status, "application/json; charset=utf-8", &retry, status == 503);
+    OMS_ASSERT(!delivery->answered);
+    delivery->answered = true;
+    delivery->in.answer(delivery->in.context, status, body, result);
 }
 
 static void respond_unavailable(struct delivery *delivery, const char *code, const char *message)
 {
-    delivery->result = WEBHOOK_RESULT_UNAVAILABLE;
-    log_refusal(delivery, delivery->exchange, 503, code);
+    log_refusal(delivery, 503, code);
     oms_buf_reset(&delivery->answer);
     oms_buf_appendf(&delivery->answer, "{\"errors\":[{\"message\":\"%s\",\"extensions\":{\"code\":\"%s\"}}]}",
                     message, code);
-    respond(delivery, 503, oms_buf_str(&delivery->answer));
+    respond(delivery, 503, oms_buf_str(&delivery->answer), WEBHOOK_RESULT_UNAVAILABLE);
 }
 
 /* ---- life ---- */
 
-/* Also of one that the end of the process cuts off: its exchange is then the server's. */
+/* Also of one that the end of the process cuts off: it is then answered by nobody. */
 static void destroy_live(struct webhook_live *live)
 {
     struct delivery *delivery = OMS_CONTAINER_OF(live, struct delivery, live);
@@ -157,16 +133,16 @@ static void destroy_live(struct webhook_live *live)
     oms_free(delivery);
 }
 
-static struct delivery *create(struct webhook_receiver *receiver, struct http_exchange *exchange)
+static struct delivery *create(const struct webhook_incoming *in)
 {
     struct delivery *delivery = oms_calloc(1, sizeof(*delivery));
 
-    delivery->receiver = receiver;
-    delivery->exchange = exchange;
+    delivery->receiver = in->receiver;
+    delivery->in = *in;
     oms_buf_init(&delivery->answer, 64u << 10);
     oms_buf_init(&delivery->stored, OMS_INBOX_UPDATE_BYTES_MAX);
     oms_buf_init(&delivery->begin.answer, 64u << 10);
-    delivery->shard = webhook_shard_of(receiver, exchange->shard);
+    delivery->shard = webhook_shard_of(in->receiver, in->shard);
     delivery->live.destroy = destroy_live;
     webhook_live_add(delivery->shard, &delivery->live);
     return delivery;
@@ -174,7 +150,7 @@ static struct delivery *create(struct webhook_receiver *receiver, struct http_ex
 
 static void destroy(struct delivery *delivery)
 {
-    OMS_ASSERT(!delivery->exchange);
+    OMS_ASSERT(delivery->answered);
     webhook_live_remove(delivery->shard, &delivery->live);
     destroy_live(&delivery->live);
 }
@@ -186,11 +162,11 @@ static void ended(struct webhook_sending *sending)
     struct delivery *delivery = OMS_CONTAINER_OF(sending, struct delivery, end);
     const struct inbox_call *call = &sending->call;
 
-    if (delivery->exchange) { /* what was recorded is durable now */
+    if (!delivery->answered) { /* what was recorded is durable now */
         bool fine = call->message.status == OMS_OK && call->result == INBOX_DONE;
 
         if (fine)
-            respond(delivery, delivery->status, oms_buf_str(&call->answer));
+            respond(delivery, delivery->status, oms_buf_str(&call->answer), delivery->result);
         else if (call->message.status == OMS_OK && call->result == INBOX_UNKNOWN)
             respond_unavailable(delivery, "OUTCOME_UNKNOWN",
                                 "Whether this was recorded is not known: send it again");
@@ -209,14 +185,14 @@ static void end(struct delivery *delivery, enum inbox_phase phase)
 
     *call = (struct inbox_call){
         .op = INBOX_END,
-        .tenant = delivery->tenant,
+        .tenant = delivery->in.tenant,
         .key = delivery->key,
         .content = delivery->content,
         .phase = phase,
         .status = delivery->status,
         .answer = delivery->answer,
-        .provider = oms_str_of(webhook_provider_name(delivery->provider)),
-        .topic = oms_str_of(delivery->topic->name),
+        .provider = oms_str_of(webhook_provider_name(delivery->in.provider)),
+        .topic = oms_str_of(delivery->in.topic->name),
         .update = oms_buf_str(&delivery->stored),
         .expires_at = rt_now_ms(host) + OMS_INBOX_WAIT_MS,
     };
@@ -233,7 +209,7 @@ static void end_applied(struct delivery *delivery)
     if (run->version)
         oms_buf_appendf(&delivery->answer, ",\"version\":%llu", (unsigned long long)run->version);
     oms_buf_append_char(&delivery->answer, '}');
-    respond(delivery, 200, oms_buf_str(&delivery->answer));
+    respond(delivery, 200, oms_buf_str(&delivery->answer), delivery->result);
     end(delivery, INBOX_NOTHING);
 }
 
@@ -244,11 +220,11 @@ static void end_refused(struct delivery *delivery, bool for_good)
 
     delivery->status = status_of(code);
     delivery->result = delivery->status == 400 ? WEBHOOK_RESULT_INVALID : WEBHOOK_RESULT_REFUSED;
-    log_refusal(delivery, delivery->exchange, delivery->status, refusal_code_name(code));
+    log_refusal(delivery, delivery->status, refusal_code_name(code));
     oms_buf_reset(&delivery->answer);
     write_refusals(refusals, &delivery->answer);
     if (!for_good)
-        respond(delivery, delivery->status, oms_buf_str(&delivery->answer));
+        respond(delivery, delivery->status, oms_buf_str(&delivery->answer), delivery->result);
     end(delivery, for_good ? INBOX_REFUSED : INBOX_NOTHING);
 }
 
@@ -317,24 +293,22 @@ static void begun(struct rt_shard *shard, struct rt_message *message)
         return;
     }
     if (message->status == OMS_OK && call->result == INBOX_KNOWN) {
-        delivery->result = WEBHOOK_RESULT_REPLAYED;
-        respond(delivery, call->status, oms_buf_str(&call->answer));
+        respond(delivery, call->status, oms_buf_str(&call->answer), WEBHOOK_RESULT_REPLAYED);
     } else if (message->status == OMS_OK && call->result == INBOX_OTHER) {
-        delivery->result = WEBHOOK_RESULT_REFUSED;
-        log_refusal(delivery, delivery->exchange, 409, "IDEMPOTENCY_MISMATCH");
+        log_refusal(delivery, 409, "IDEMPOTENCY_MISMATCH");
         respond(
             delivery, 409,
             OMS_STR("{\"status\":\"refused\",\"userErrors\":[{\"code\":\"IDEMPOTENCY_MISMATCH\",\"message\":"
-                    "\"A delivery of this id said something else\"}]}"));
+                    "\"A delivery of this id said something else\"}]}"),
+            WEBHOOK_RESULT_REFUSED);
     } else {
         respond_unavailable(delivery, "BUSY", "The server is busy: send it again");
     }
     destroy(delivery);
 }
 
-/* The key by which the delivery is known: its signed id, else a hash of what was signed. */
-static void make_keys(struct delivery *delivery, struct oms_str id,
-                      const unsigned char digest[WEBHOOK_DIGEST_SIZE])
+/* The key by which the delivery is known: its id, else a hash of what was signed. */
+static void make_keys(struct delivery *delivery, struct oms_str id)
 {
     const struct oms_hash_key *secret = actors_id_key(delivery->receiver->system);
     struct oms_siphash hash;
@@ -350,13 +324,13 @@ static void make_keys(struct delivery *delivery, struct oms_str id,
         snprintf(delivery->key_text, sizeof(delivery->key_text), "id:%016llx%016llx",
                  (unsigned long long)short_id.hi, (unsigned long long)short_id.lo);
     } else {
-        oms_hex_encode(digest, WEBHOOK_DIGEST_SIZE, hex);
+        oms_hex_encode(delivery->in.digest, WEBHOOK_DIGEST_SIZE, hex);
         snprintf(delivery->key_text, sizeof(delivery->key_text), "sha256:%.*s", (int)sizeof(hex), hex);
     }
     oms_siphash_init(&hash, secret);
-    oms_siphash_update(&hash, webhook_provider_name(delivery->provider),
-                       strlen(webhook_provider_name(delivery->provider)) + 1);
-    oms_siphash_update(&hash, delivery->topic->name, strlen(delivery->topic->name) + 1);
+    oms_siphash_update(&hash, webhook_provider_name(delivery->in.provider),
+                       strlen(webhook_provider_name(delivery->in.provider)) + 1);
+    oms_siphash_update(&hash, delivery->in.topic->name, strlen(delivery->in.topic->name) + 1);
     oms_siphash_update(&hash, delivery->key_text, strlen(delivery->key_text));
     delivery->key = oms_siphash_final(&hash);
 }
@@ -369,229 +343,70 @@ static void hash_content(struct delivery *delivery, struct oms_str body)
 
 static void start(struct delivery *delivery)
 {
-    struct rt_shard *shard = delivery->exchange->shard;
+    struct rt_shard *shard = delivery->in.shard;
 
     delivery->run = (struct webhook_run){
         .shard = shard,
         .system = delivery->receiver->system,
         .update = &delivery->update,
-        .tenant = delivery->tenant,
-        .provider = oms_str_of(webhook_provider_name(delivery->provider)),
+        .tenant = delivery->in.tenant,
+        .provider = oms_str_of(webhook_provider_name(delivery->in.provider)),
         .key = oms_str_of(delivery->key_text),
-        .arena = &delivery->exchange->arena,
+        .arena = delivery->in.arena,
         .done = ran,
     };
     delivery->begin.op = INBOX_BEGIN;
-    delivery->begin.tenant = delivery->tenant;
+    delivery->begin.tenant = delivery->in.tenant;
     delivery->begin.key = delivery->key;
     delivery->begin.content = delivery->content;
     delivery->begin.message.on_return = begun;
     inbox_call_send(shard, &delivery->begin);
 }
 
-/* ---- what is asked ---- */
-
-/* What the path says; the rest are found behind the signature. */
-struct asked {
-    const struct webhook_provider *provider;
-    const struct webhook_topic *topic;
-    struct oms_str tenant;
-    bool is_operator;
-};
-
-static struct oms_str cut(struct oms_str *rest, char at)
-{
-    const char *end = memchr(rest->data, at, rest->len);
-    size_t len = end ? (size_t)(end - rest->data) : rest->len;
-    struct oms_str part = oms_str_make(rest->data, len);
-
-    *rest = end ? oms_str_make(end + 1, rest->len - len - 1) : oms_str_make(rest->data + len, 0);
-    return part;
-}
-
-/* A storefront's topic may come with its '/' escaped. */
-static struct oms_str unescape(struct oms_str text, char space[64])
-{
-    size_t len = 0;
-
-    if (text.len >= 64)
-        return text;
-    for (size_t i = 0; i < text.len; i++) {
-        bool slash = i + 2 < text.len && text.data[i] == '%' && text.data[i + 1] == '2' &&
-                     (text.data[i + 2] == 'F' || text.data[i + 2] == 'f');
-        space[len++] = slash ? '/' : text.data[i];
-        i += slash ? 2 : 0;
-    }
-    return oms_str_make(space, len);
-}
-
-static void read_path(struct oms_str path, struct asked *out)
-{
-    struct oms_str rest =
-        oms_str_make(path.data + sizeof("/webhook/") - 1, path.len - (sizeof("/webhook/") - 1));
-    char space[64];
-
-    *out = (struct asked){.provider = webhook_provider_find(cut(&rest, '/'))};
-    if (oms_str_eq_c(rest, "shipment_tracker")) {
-        out->is_operator = true;
-        out->topic = webhook_topic_find(rest);
-        return;
-    }
-    out->tenant = cut(&rest, '/');
-    out->topic = webhook_topic_find(unescape(rest, space));
-}
-
-/* "application/json", or a type that ends in "+json"; parameters do not matter. */
-static bool is_json(struct oms_str type)
-{
-    struct oms_str rest = type;
-
-    if (!oms_str_present(type))
-        return false;
-    type = oms_str_trim(cut(&rest, ';'));
-    return oms_str_eq_nocase(type, OMS_STR("application/json")) ||
-           (type.len > 5 && oms_str_eq_nocase(oms_str_make(type.data + type.len - 5, 5), OMS_STR("+json")));
-}
-
-static struct oms_str header_of(const void *context, const char *name)
-{
-    return http_exchange_header(context, name);
-}
-
-/*
- * The entry that the delivery is for, and whether its signature is. A tenant that does not exist, or has no
- * such provider, is answered as a wrong signature is, after as much work.
- */
-static const struct webhook_hook *verify(struct webhook_receiver *receiver, struct http_exchange *exchange,
-                                         const struct asked *asked, const struct tenant_version *tenant,
-                                         enum webhook_verdict *verdict, struct webhook_verified *verified)
-{
-    static const struct oms_str nobody = {"bm9ib2R5IGhhcyB0aGlz", 20}; /* a secret of each scheme's form */
-    const struct webhook_shard *shard = webhook_shard_of(receiver, exchange->shard);
-    const struct webhook_hook *hook = NULL;
-    const struct webhook_delivery delivery = {.method = OMS_STR("POST"),
-                                              .path = exchange->path,
-                                              .body = oms_str_present(exchange->body) ? exchange->body
-                                                                                      : OMS_STR(""),
-                                              .header = header_of,
-                                              .context = exchange};
-
-    if (asked->is_operator)
-        hook = webhook_hooks_find(shard->operators, asked->provider);
-    else if (tenant && tenant->status != TENANT_REMOVED && tenant->number < shard->tenant_cap)
-        hook = webhook_hooks_find(shard->tenants[tenant->number], asked->provider);
-    *verdict = webhook_verify(asked->provider, &delivery, hook ? hook->secrets : &nobody,
-                              hook ? hook->secret_count : 1, hook ? hook->max_age_s : 0,
-                              rt_now_ms(rt_shard_host(exchange->shard)), verified);
-    if (!hook && *verdict != WEBHOOK_UNSIGNED)
-        *verdict = WEBHOOK_FORGED;
-    return hook;
-}
-
-static void refuse_verdict(const struct delivery *delivery, struct http_exchange *exchange,
-                           enum webhook_verdict verdict)
-{
-    if (verdict == WEBHOOK_STALE)
-        refuse(delivery, exchange, WEBHOOK_RESULT_STALE, 401, "STALE",
-               "The delivery was signed too long ago, or by a clock that is ahead");
-    else if (verdict == WEBHOOK_UNTIMED)
-        refuse(delivery, exchange, WEBHOOK_RESULT_UNAUTHORIZED, 401, "UNAUTHENTICATED",
-               "A signature over a timestamp is asked for here");
-    else
-        refuse(delivery, exchange, WEBHOOK_RESULT_UNAUTHORIZED, 401, "UNAUTHENTICATED",
-               verdict == WEBHOOK_UNSIGNED ? "The signature is missing or cannot be read"
-                                           : "The signature does not fit");
-}
+/* ---- what it says ---- */
 
 /* Answers 400 with what is wrong with the payload. */
 static void refuse_payload(struct delivery *delivery, const struct refusal_list *refusals)
 {
-    delivery->result = WEBHOOK_RESULT_INVALID;
-    log_refusal(delivery, delivery->exchange, 400, refusal_code_name(refusals->items[0].code));
+    log_refusal(delivery, 400, refusal_code_name(refusals->items[0].code));
     write_refusals(refusals, &delivery->answer);
-    respond(delivery, 400, oms_buf_str(&delivery->answer));
+    respond(delivery, 400, oms_buf_str(&delivery->answer), WEBHOOK_RESULT_INVALID);
     destroy(delivery);
 }
 
-/* The tenant that the payload names must be the path's; on the operator's account it says whose the parcel
- * is. */
-static bool check_tenant(struct delivery *delivery, const struct webhook_payload *payload, bool is_operator,
+/* The tenant that the payload names must be the one it came for; on the operator's account it says whose the
+ * parcel is. */
+static bool check_tenant(struct delivery *delivery, const struct webhook_payload *payload,
                          struct refusal_list *refusals)
 {
     if (!oms_str_present(payload->tenant))
         return true;
-    if (!is_operator)
-        return oms_str_eq(payload->tenant, delivery->tenant_name) ||
+    if (delivery->in.tenant)
+        return oms_str_eq(payload->tenant, delivery->in.tenant_name) ||
                refusal_add(refusals, REFUSAL_INVALID, REFUSAL_FIELD("tenant_id"),
                            "tenant_id is not the tenant of the path");
-    const struct tenant_version *tenant = actors_tenant_by_name(delivery->exchange->shard, payload->tenant);
+    const struct tenant_version *tenant = actors_tenant_by_name(delivery->in.shard, payload->tenant);
     if (!tenant || tenant->status == TENANT_REMOVED)
         return refusal_add(refusals, REFUSAL_INVALID, REFUSAL_FIELD("tenant_id"), "There is no such tenant");
-    delivery->tenant = tenant->number;
+    delivery->in.tenant = tenant->number;
     return true;
 }
 
-/* Signed, enabled, and somebody's: reads the payload and begins. */
-static void take(struct webhook_receiver *receiver, struct http_exchange *exchange, const struct asked *asked,
-                 const struct webhook_hook *hook, const struct tenant_version *tenant,
-                 const struct webhook_verified *verified)
+void webhook_deliver(const struct webhook_incoming *in)
 {
-    struct delivery *delivery = create(receiver, exchange);
+    struct delivery *delivery = create(in);
     struct webhook_payload payload;
     struct refusal_list refusals;
 
-    delivery->provider = asked->provider;
-    delivery->topic = asked->topic;
-    delivery->tenant = tenant ? tenant->number : 0;
-    delivery->tenant_name = asked->tenant;
-    refusal_list_init(&refusals, &exchange->arena);
-    if (!webhook_payload_read(asked->provider, exchange->body, &exchange->arena, &payload, &refusals) ||
-        !check_tenant(delivery, &payload, asked->is_operator, &refusals) ||
-        !webhook_payload_map(&payload, asked->provider, asked->topic,
-                             hook->maps[webhook_topic_index(asked->topic)], &exchange->arena,
-                             &delivery->update, &refusals)) {
+    refusal_list_init(&refusals, in->arena);
+    if (!webhook_payload_read(in->provider, in->body, in->arena, &payload, &refusals) ||
+        !check_tenant(delivery, &payload, &refusals) ||
+        !webhook_payload_map(&payload, in->provider, in->topic, in->map, in->arena, &delivery->update,
+                             &refusals)) {
         refuse_payload(delivery, &refusals);
         return;
     }
-    make_keys(delivery, oms_str_present(payload.id) ? payload.id : verified->id, verified->digest);
-    hash_content(delivery, exchange->body);
+    make_keys(delivery, oms_str_present(payload.id) ? payload.id : in->id);
+    hash_content(delivery, in->body);
     start(delivery);
-}
-
-void webhook_handle(struct http_exchange *exchange, void *context)
-{
-    struct webhook_receiver *receiver = context;
-    struct asked asked;
-    enum webhook_verdict verdict;
-    struct webhook_verified verified;
-
-    read_path(exchange->path, &asked);
-    const struct delivery known = {
-        .receiver = receiver, .provider = asked.provider, .topic = asked.topic, .tenant_name = asked.tenant};
-    if (!asked.provider || !asked.topic) {
-        refuse(&known, exchange, WEBHOOK_RESULT_UNKNOWN, 404, "NOT_FOUND",
-               asked.provider ? "There is no such topic" : "There is no such provider");
-        return;
-    }
-    if (!is_json(http_exchange_header(exchange, "content-type"))) {
-        refuse(&known, exchange, WEBHOOK_RESULT_INVALID, 415, "UNSUPPORTED_MEDIA_TYPE",
-               "A webhook brings application/json");
-        return;
-    }
-    const struct tenant_version *tenant =
-        asked.is_operator ? NULL : actors_tenant_by_name(exchange->shard, asked.tenant);
-    const struct webhook_hook *hook = verify(receiver, exchange, &asked, tenant, &verdict, &verified);
-    if (verdict != WEBHOOK_VALID)
-        refuse_verdict(&known, exchange, verdict);
-    else if (!(hook->topics & 1u << webhook_topic_index(asked.topic)))
-        refuse(&known, exchange, WEBHOOK_RESULT_UNKNOWN, 404, "NOT_FOUND",
-               "This topic is not switched on here");
-    else if (tenant && tenant->status == TENANT_SUSPENDED)
-        refuse(&known, exchange, WEBHOOK_RESULT_UNAVAILABLE, 503, "TENANT_SUSPENDED",
-               "The tenant is suspended");
-    else if (asked.topic->action == WEBHOOK_LATER)
-        refuse(&known, exchange, WEBHOOK_RESULT_UNAVAILABLE, 501, "NOT_IMPLEMENTED",
-               "This topic is known but not taken by webhook yet: use the GraphQL API");
-    else
-        take(receiver, exchange, &asked, hook, tenant, &verified);
 }

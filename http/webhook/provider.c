@@ -84,16 +84,24 @@ static const struct webhook_provider providers[] = {
      .schemes = {{"stripe-signature", "Stripe-Signature", "v1=", NULL, NULL, COVERS_TIME_BODY, FORM_STRIPE}},
      .scheme_count = 1,
      .id_field = "id"},
+    {.name = "nats"}, /* the broker: it has no scheme, so no request can be from it */
 };
+/* Those that sign requests. */
+#define SIGNING (OMS_COUNT_OF(providers) - 1)
+
+const struct webhook_provider *webhook_provider_nats(void)
+{
+    return &providers[SIGNING];
+}
 
 const struct webhook_provider *webhook_provider_at(size_t index)
 {
-    return index < OMS_COUNT_OF(providers) ? &providers[index] : NULL;
+    return index < SIGNING ? &providers[index] : NULL;
 }
 
 const struct webhook_provider *webhook_provider_find(struct oms_str name)
 {
-    for (size_t i = 0; i < OMS_COUNT_OF(providers); i++)
+    for (size_t i = 0; i < SIGNING; i++)
         if (oms_str_eq_c(name, providers[i].name))
             return &providers[i];
     return NULL;

@@ -29,6 +29,8 @@ const struct webhook_provider *webhook_provider_find(struct oms_str name);
 /* By place from 0; NULL behind the last. */
 const struct webhook_provider *webhook_provider_at(size_t index);
 const char *webhook_provider_name(const struct webhook_provider *provider);
+/* The broker that events come from, as a sender of updates; in no list of those who sign. */
+const struct webhook_provider *webhook_provider_nats(void);
 /* Its place in the table. */
 size_t webhook_provider_index(const struct webhook_provider *provider);
 /* Whether one of its schemes signs a timestamp: then max_age_seconds means something. */

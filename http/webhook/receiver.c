@@ -1,5 +1,5 @@
 /* The receiver's life, its tenants, its numbers, and what waits; see receiver.h. The way of one delivery is
- * in delivery.c. */
+ * in front.c and delivery.c. */
 #include <stdio.h>
 
 #include "http/webhook/receiver_impl.h"

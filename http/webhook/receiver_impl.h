@@ -4,28 +4,10 @@
 
 #include <stdatomic.h>
 
+#include "http/webhook/delivery.h"
 #include "http/webhook/hooks.h"
 #include "http/webhook/receiver.h"
 #include "http/webhook/run.h"
-
-/* How a delivery ended; X(name, label of the metric). */
-#define WEBHOOK_RESULT_LIST(X)                                                                               \
-    X(ACCEPTED, "accepted")                                                                                  \
-    X(REPLAYED, "replayed")                                                                                  \
-    X(WAITING, "waiting")                                                                                    \
-    X(REFUSED, "refused")                                                                                    \
-    X(INVALID, "invalid")                                                                                    \
-    X(UNAUTHORIZED, "unauthorized")                                                                          \
-    X(STALE, "stale")                                                                                        \
-    X(UNKNOWN, "unknown")                                                                                    \
-    X(UNAVAILABLE, "unavailable")
-
-enum webhook_result {
-#define X(name, label) WEBHOOK_RESULT_##name,
-    WEBHOOK_RESULT_LIST(X)
-#undef X
-        WEBHOOK_RESULT_COUNT
-};
 
 #define WEBHOOK_PROVIDERS_MAX 8
 #define WEBHOOK_TOPICS_MAX    16
@@ -72,7 +54,7 @@ struct webhook_sending {
 void webhook_send(struct rt_shard *shard, struct webhook_sending *sending,
                   void (*sent)(struct webhook_sending *sending));
 
-/* delivery.c: the handler of POST /webhook/… */
+/* front.c: the handler of POST /webhook/… */
 void webhook_handle(struct http_exchange *exchange, void *receiver);
 /* waiting.c: the list of what waits, and its replay */
 void webhook_handle_waiting(struct http_exchange *exchange, void *receiver);
