@@ -320,6 +320,45 @@ static struct store_unit *encode_unit(struct actors_shard *as, struct order_inst
     return NULL;
 }
 
+/* ---- the tenant's limits ---- */
+
+static struct tenant_counts *counts_of(struct actors_shard *as, const struct order_instance *oa)
+{
+    return &as->system->counts[oa->base.address.tenant];
+}
+
+/* One number that may not grow over its limit; false when it would, and then it is as it was. Shards add to
+ * it at once, so it is added to first and looked at then. */
+static bool reserve(_Atomic int64_t *count, uint64_t limit, int64_t more, int64_t *before)
+{
+    *before = atomic_fetch_add_explicit(count, more, memory_order_relaxed);
+    if (!limit || *before + more <= (int64_t)limit)
+        return true;
+    atomic_fetch_sub_explicit(count, more, memory_order_relaxed);
+    return false;
+}
+
+/*
+ * Takes room for a new order, or refuses it. Nothing else is ever refused for these limits: what happens to
+ * an order that is there (a payment, a carrier's scan, a deadline) is a fact, and an order that nobody could
+ * finish would help nobody.
+ */
+static bool reserve_room(struct tenant_counts *counts, const struct tenant_limits *limits,
+                         struct order_decision *decision)
+{
+    int64_t before;
+    if (!reserve(&counts->open_orders, limits->open_orders, 1, &before))
+        return refusal_add(&decision->refusals, REFUSAL_LIMIT_EXCEEDED, REFUSAL_FIELD("tenantId"),
+                           "The tenant has %lld open orders; its limit open_orders is %llu",
+                           (long long)before, (unsigned long long)limits->open_orders);
+    if (reserve(&counts->stored_events, limits->stored_events, (int64_t)decision->event_count, &before))
+        return true;
+    atomic_fetch_sub_explicit(&counts->open_orders, 1, memory_order_relaxed);
+    return refusal_add(&decision->refusals, REFUSAL_LIMIT_EXCEEDED, REFUSAL_FIELD("tenantId"),
+                       "The tenant has %lld stored events; its limit stored_events is %llu",
+                       (long long)before, (unsigned long long)limits->stored_events);
+}
+
 /* Submits the unit and applies its events: from here on the actor's state is "everything submitted". */
 static void commit(struct actors_shard *as, struct order_instance *oa, struct order *order,
                    struct store_unit *unit, const struct order_command *command,
@@ -329,6 +368,10 @@ static void commit(struct actors_shard *as, struct order_instance *oa, struct or
      */
     struct order_event_meta meta;
     order_decision_meta(order, command, context, 0, &meta);
+    /* A creation has its room already: reserve_room. */
+    bool is_new = order->version == 0;
+    struct tenant_usage delta = {-(int64_t)(is_new ? true : order_live(order)),
+                                 is_new ? 0 : (int64_t)decision->event_count};
     oa->last_seq = store_submit(as->store, as->shard, unit);
     oa->unapplied++;
     struct order_watch *watch =
@@ -342,6 +385,8 @@ static void commit(struct actors_shard *as, struct order_instance *oa, struct or
     if (watch)
         actors_watch_hold(as, watch, oa->last_seq);
     OMS_ASSERT(order->version == decision->version);
+    delta.open_orders += order_live(order);
+    tenant_counts_add(counts_of(as, oa), delta);
     if (oa->residence == ORDER_ABSENT)
         become_thawed(as, oa, order);
     as->stats.commands_accepted++;
@@ -410,6 +455,10 @@ static void run_command(struct actors_shard *as, struct order_instance *oa, stru
         decision.kind = ORDER_DECISION_REFUSED;
         refusal_add(&decision.refusals, REFUSAL_LIMIT_EXCEEDED, REFUSAL_NO_FIELD,
                     "The change is larger than %u bytes when stored", OMS_UNIT_BYTES_MAX);
+    } else if (unit && order->version == 0 && !reserve_room(counts_of(as, oa), &tenant->limits, &decision)) {
+        decision.kind = ORDER_DECISION_REFUSED;
+        store_unit_recycle(as->store, as->shard, unit);
+        unit = NULL;
     }
     if (unit)
         commit(as, oa, order, unit, call->command, &context, &decision);
@@ -432,6 +481,11 @@ static void run_call(struct actors_shard *as, struct order_instance *oa, struct 
     const struct tenant_version *tenant = tenant_table_get(&as->tenants, oa->base.address.tenant);
     if (!tenant || oa->residence == ORDER_FAULTY) {
         call_finish(as, call, ORDER_CALL_FAULT);
+        return;
+    }
+    if (tenant->status ==
+        TENANT_REMOVED) { /* since the call was sent: the next one will not find the tenant */
+        call_finish(as, call, ORDER_CALL_BUSY);
         return;
     }
     struct access access;

@@ -12,6 +12,7 @@
 #include "actors/order_terms.h"
 #include "actors/system.h"
 #include "actors/tenant.h"
+#include "actors/tenant_counts.h"
 #include "actors/unit_meta.h"
 #include "runtime/base/assert.h"
 #include "storage/keys.h"
@@ -87,6 +88,7 @@ static enum oms_status project_order(const struct rt_address *address, struct om
     struct order_terms before, after;
     struct order_timer timer_before = {0};
     struct order_origin origin;
+    struct tenant_usage delta = {0};
     enum oms_status status = OMS_OK;
     struct oms_buf bytes;
 
@@ -100,9 +102,12 @@ static enum oms_status project_order(const struct rt_address *address, struct om
         if (!order_terms_take(order, address->tenant, &before))
             status = OMS_LIMIT;
         timer_before = order_timer_next(order);
+        delta.open_orders -= order_live(order);
     }
-    for (size_t i = 0; status == OMS_OK && i < count; i++)
+    for (size_t i = 0; status == OMS_OK && i < count; i++) {
         status = fold_record(order, &records[i], scratch);
+        delta.stored_events += (int64_t)records[i].event_count;
+    }
     if (status != OMS_OK)
         goto out;
 
@@ -117,6 +122,8 @@ static enum oms_status project_order(const struct rt_address *address, struct om
     store_writes_put(writes, STORE_STATE, oms_str_make(key, sizeof(key)), oms_buf_str(&bytes));
     put_notes(address, order, &bytes, writes);
     put_timer(address, timer_before, order_timer_next(order), writes);
+    delta.open_orders += order_live(order);
+    tenant_counts_put(address->tenant, delta, writes);
     status =
         order_terms_take(order, address->tenant, &after) ? put_terms(&before, &after, writes) : OMS_LIMIT;
 out:

@@ -133,6 +133,22 @@ static enum oms_status publish_stored(struct actors_system *system, struct oms_s
     return OMS_OK;
 }
 
+/* What the tenant had at the end of the log, which recovery has folded by now. */
+static enum oms_status load_counts(struct actors_system *system, uint32_t tenant)
+{
+    struct store_engine *engine = store_engine(system->config.store);
+    unsigned char key[TENANT_COUNTS_KEY_SIZE];
+    struct oms_buf value;
+    tenant_counts_key(tenant, key);
+    oms_buf_init(&value, 8 * STORE_SUM_NUMBERS);
+    enum oms_status status =
+        engine->ops->get(engine, STORE_ASIDE, oms_str_make(key, sizeof(key)), true, &value);
+    if (status == OMS_OK)
+        tenant_counts_add(&system->counts[tenant], tenant_counts_decode(oms_buf_str(&value)));
+    oms_buf_fini(&value);
+    return status == OMS_NOT_FOUND ? OMS_OK : status;
+}
+
 /* Walks the tenants' states: one seek each, since a tenant's orders lie behind its own state. */
 static enum oms_status load_tenants(struct actors_system *system, struct oms_error *error)
 {
@@ -149,7 +165,9 @@ static enum oms_status load_tenants(struct actors_system *system, struct oms_err
         if (!engine->ops->iter_item(iter, &key, &value, &status) || key.len != STORE_ADDRESS_KEY_SIZE)
             break;
         store_address_read((const unsigned char *)key.data, &at);
-        if (at.kind == RT_ACTOR_TENANT && (status = publish_stored(system, value)) != OMS_OK)
+        if (at.kind == RT_ACTOR_TENANT && at.tenant <= OMS_TENANTS_MAX &&
+            ((status = publish_stored(system, value)) != OMS_OK ||
+             (status = load_counts(system, at.tenant)) != OMS_OK))
             break;
         at.tenant += 1;
         at.kind = RT_ACTOR_TENANT;
@@ -203,6 +221,7 @@ enum oms_status actors_system_create(const struct actors_config *config, struct 
     if (!system->config.orders_thawed_max)
         system->config.orders_thawed_max = OMS_ORDERS_THAWED_MAX;
     system->shard_count = host->shard_count;
+    system->counts = oms_calloc(OMS_TENANTS_MAX + 1, sizeof(system->counts[0]));
     system->shards = oms_calloc(host->shard_count, sizeof(system->shards[0]));
     for (unsigned i = 0; i < system->shard_count; i++)
         system->shards[i] = shard_create(system, host->shards[i]);
@@ -221,6 +240,7 @@ void actors_system_destroy(struct actors_system *system)
     for (unsigned i = 0; i < system->shard_count; i++)
         shard_destroy(system->shards[i]);
     oms_free(system->shards);
+    oms_free(system->counts);
     oms_free(system);
 }
 
@@ -253,6 +273,11 @@ const struct tenant_version *actors_tenant(struct rt_shard *shard, uint32_t numb
 const struct tenant_version *actors_tenant_by_name(struct rt_shard *shard, struct oms_str name)
 {
     return tenant_table_by_name(&actors_shard_of(shard)->tenants, name);
+}
+
+struct tenant_usage actors_usage(const struct actors_system *system, uint32_t number)
+{
+    return number <= OMS_TENANTS_MAX ? tenant_counts_read(&system->counts[number]) : (struct tenant_usage){0};
 }
 
 void actors_tenants_each(struct rt_shard *shard,

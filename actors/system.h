@@ -10,6 +10,7 @@
 #include "actors/held.h"
 #include "actors/inbox.h"
 #include "actors/tenant.h"
+#include "actors/tenant_counts.h"
 #include "runtime/shard.h"
 #include "storage/store.h"
 
@@ -63,10 +64,13 @@ const struct tenant_version *actors_tenant_by_name(struct rt_shard *shard, struc
 void actors_tenants_each(struct rt_shard *shard,
                          void (*each)(void *context, const struct tenant_version *tenant), void *context);
 
+/* What the tenant has, with what is in flight; any thread. */
+struct tenant_usage actors_usage(const struct actors_system *system, uint32_t number);
+
 /*
- * A change of one part of a tenant, made by its actor on the newest version, so that two changes never undo one
- * another. `apply` runs on the tenant's shard: it may read what the change points to and writes refusals (then
- * nothing happens) and `wanted`, a copy of the newest version.
+ * A change of one part of a tenant, made by its actor on the newest version, so that two changes never undo
+ * one another. `apply` runs on the tenant's shard: it may read what the change points to and writes refusals
+ * (then nothing happens) and `wanted`, a copy of the newest version.
  */
 struct tenant_change {
     bool (*apply)(const struct tenant_change *change, struct tenant_version *wanted, int64_t now_ms,
@@ -81,14 +85,16 @@ struct tenant_change {
  */
 struct tenant_call {
     struct rt_message message;
-    struct oms_str config;  /* the wanted version, encoded by tenant.h's codec; memory of the caller */
-    const struct tenant_change *change; /* instead of config: of the tenant `number` */
-    struct refusal_list *refusals;      /* of the change; memory of the caller */
-    bool replayed;                      /* out: the change's key was here before */
-    uint32_t number;        /* in: 0 to create by name; out: the tenant's number */
-    bool changed;           /* out: false when it was like that already */
-    enum oms_status status; /* out: OMS_OK, OMS_INVALID, OMS_IO (unknown), OMS_BUSY, OMS_NO_SPACE */
-    struct held_item held;  /* the actor layer's own, like what follows */
+    struct oms_str config; /* the wanted version, encoded by tenant.h's codec; memory of the caller */
+    /* Instead of config: of the tenant `number`. With config: a tenant that must not exist yet, under the
+     * change's key; its apply is not called. */
+    const struct tenant_change *change;
+    struct refusal_list *refusals; /* of the change; memory of the caller */
+    bool replayed;                 /* out: the change's key was here before */
+    uint32_t number;               /* in: 0 to create by name; out: the tenant's number */
+    bool changed;                  /* out: false when it was like that already */
+    enum oms_status status;        /* out: OMS_OK, OMS_INVALID, OMS_IO (unknown), OMS_BUSY, OMS_NO_SPACE */
+    struct held_item held;         /* the actor layer's own, like what follows */
     struct oms_buf encoded;
     unsigned shards_left;
 };

@@ -45,6 +45,7 @@ struct actors_system {
     const struct order_observer *observer; /* NULL: nothing is observed */
     struct actors_shard **shards;
     unsigned shard_count;
+    struct tenant_counts *counts; /* by tenant number */
 };
 
 struct actors_shard *actors_shard_of(struct rt_shard *shard);

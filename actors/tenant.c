@@ -7,6 +7,7 @@
 #include "actors/tenant.h"
 
 #include "actors/money.h"
+#include "actors/tenant_settings.h"
 #include "runtime/base/alloc.h"
 #include "runtime/base/assert.h"
 #include "runtime/base/buf.h"
@@ -197,9 +198,6 @@ static enum oms_status parse_limit(const struct oms_field *field, struct tenant_
         if (number < 0)
             return oms_error_set(error, OMS_INVALID, "limits.%s must be a whole number of at least 0",
                                  names[i]);
-        if (number > 0 && places[i] != &out->requests_per_second && places[i] != &out->streams)
-            return oms_error_set(error, OMS_INVALID,
-                                 "limits.%s is not enforced yet, so it can only be 0: no limit", names[i]);
         *places[i] = (uint64_t)number;
         return OMS_OK;
     }
@@ -298,18 +296,28 @@ static enum oms_status in_part(enum oms_status status, const char *part, struct 
     return oms_error_set(error, status, "%s: %s", part, text);
 }
 
+static const struct {
+    const char *key;
+    enum oms_status (*parse)(struct tenant_version *tenant, const struct oms_value *value,
+                             struct oms_error *error);
+} parts[] = {{"status", parse_status},
+             {"currency", parse_currency},
+             {"cors_origins", parse_origins},
+             {"limits", parse_limits},
+             {"webhooks", parse_webhooks}};
+
+enum oms_status tenant_parse_part(struct tenant_version *tenant, const char *key,
+                                  const struct oms_value *value, struct oms_error *error)
+{
+    for (size_t i = 0; i < OMS_COUNT_OF(parts); i++)
+        if (strcmp(parts[i].key, key) == 0)
+            return parts[i].parse(tenant, value, error);
+    OMS_UNREACHABLE();
+}
+
 static enum oms_status fill(struct tenant_version *tenant, const struct oms_value *config,
                             struct oms_error *error)
 {
-    static const struct {
-        const char *key;
-        enum oms_status (*parse)(struct tenant_version *tenant, const struct oms_value *value,
-                                 struct oms_error *error);
-    } parts[] = {{"status", parse_status},
-                 {"currency", parse_currency},
-                 {"cors_origins", parse_origins},
-                 {"limits", parse_limits},
-                 {"webhooks", parse_webhooks}};
     enum oms_status status;
 
     if ((status = check_keys(config, error)) != OMS_OK ||
@@ -325,6 +333,7 @@ static enum oms_status fill(struct tenant_version *tenant, const struct oms_valu
                                oms_value_get_set(config, "authorizations"), error);
     if (status != OMS_OK)
         return in_part(status, "rolemap or authorizations", error);
+    tenant_settings_note(tenant);
     status = parse_workflow(tenant, oms_value_get_set(config, "workflow"), error);
     return in_part(status, "workflow", error);
 }
@@ -419,6 +428,9 @@ enum oms_status tenant_version_follow(struct tenant_version *wanted, const struc
         workflows[count - 1] = *new;
         workflows[count - 1].version = now->version + 1;
     }
+    tenant_settings_follow(wanted, before);
+    if (wanted->arena.exhausted)
+        return OMS_LIMIT;
     wanted->workflow_kept = false;
     wanted->workflows = workflows;
     wanted->workflow_count = count;
@@ -544,8 +556,13 @@ enum {
     TENANT_STORED_EVENTS = 13,
     TENANT_WEBHOOK = 14, /* repeated: tenant_webhook.c */
     TENANT_WORKFLOW_KEPT = 15,
-    TENANT_KEY = 16, /* repeated: KEY_* */
+    TENANT_KEY = 16,     /* repeated: KEY_* */
     TENANT_API_KEY = 20, /* repeated: tenant_api_key.c */
+    TENANT_STATUS_REASON = 21,
+    TENANT_STATUS_AT = 22,
+    TENANT_STATUS_BY = 23,
+    TENANT_CONFIGURED = 24, /* enum tenant_part + 1 → hash */
+    TENANT_CREATED_AT = 25,
 };
 enum { RULE_HOLDER = 1, RULE_SCOPE = 2, RULE_SCOPE_VALUE = 3, RULE_PERMISSION = 4, RULE_EVERYTHING = 5 };
 enum {
@@ -572,6 +589,15 @@ static void put_rules(struct oms_buf *out, unsigned field, const struct permissi
                 oms_wire_put_str(out, RULE_PERMISSION, oms_str_of(permission_name((enum permission)p)));
         oms_wire_end(out, mark);
     }
+}
+
+static void put_configured(const struct tenant_version *tenant, struct oms_buf *out)
+{
+    size_t mark = oms_wire_begin(out, TENANT_CONFIGURED);
+
+    for (unsigned i = 0; i < TENANT_PARTS; i++)
+        oms_wire_put_u64(out, i + 1, tenant->configured[i]);
+    oms_wire_end(out, mark);
 }
 
 static void put_body(const struct tenant_version *tenant, struct oms_buf *out)
@@ -609,6 +635,11 @@ static void put_body(const struct tenant_version *tenant, struct oms_buf *out)
         tenant_webhook_encode(&tenant->webhooks[i], out);
         oms_wire_end(out, mark);
     }
+    oms_wire_put_str(out, TENANT_STATUS_REASON, tenant->status_reason);
+    oms_wire_put_u64(out, TENANT_STATUS_AT, (uint64_t)tenant->status_at);
+    oms_wire_put_str(out, TENANT_STATUS_BY, tenant->status_by);
+    put_configured(tenant, out);
+    oms_wire_put_u64(out, TENANT_CREATED_AT, (uint64_t)tenant->created_at);
     for (size_t i = 0; i < tenant->api_key_count; i++) {
         size_t mark = oms_wire_begin(out, TENANT_API_KEY);
 
@@ -712,6 +743,17 @@ static enum oms_status read_workflow(struct tenant_version *tenant, struct oms_s
     return OMS_OK;
 }
 
+static enum oms_status read_configured(struct tenant_version *tenant, struct oms_str bytes)
+{
+    struct oms_wire wire;
+
+    oms_wire_read(&wire, bytes);
+    while (oms_wire_next(&wire))
+        if (wire.field >= 1 && wire.field <= TENANT_PARTS)
+            tenant->configured[wire.field - 1] = wire.number;
+    return wire.corrupt ? OMS_CORRUPT : OMS_OK;
+}
+
 static enum oms_status read_key(struct oms_str bytes, struct tenant_key *out)
 {
     struct oms_wire wire;
@@ -754,6 +796,20 @@ static enum oms_status read_scalar(struct tenant_version *tenant, const struct o
     case TENANT_STATUS:
         tenant->status = (enum tenant_status)wire->number;
         return wire->number >= TENANT_ACTIVE && wire->number <= TENANT_REMOVED ? OMS_OK : OMS_CORRUPT;
+    case TENANT_STATUS_REASON:
+        tenant->status_reason = oms_str_copy(&tenant->arena, wire->bytes);
+        return OMS_OK;
+    case TENANT_STATUS_AT:
+        tenant->status_at = (int64_t)wire->number;
+        return OMS_OK;
+    case TENANT_STATUS_BY:
+        tenant->status_by = oms_str_copy(&tenant->arena, wire->bytes);
+        return OMS_OK;
+    case TENANT_CONFIGURED:
+        return read_configured(tenant, wire->bytes);
+    case TENANT_CREATED_AT:
+        tenant->created_at = (int64_t)wire->number;
+        return OMS_OK;
     case TENANT_CURRENCY:
         tenant->currency = money_currency_parse(wire->bytes);
         return tenant->currency ? OMS_OK : OMS_CORRUPT;
@@ -827,8 +883,8 @@ static enum oms_status read_tenant(struct tenant_version *tenant, struct oms_str
         api_keys += wire.field == TENANT_API_KEY;
     }
     if (wire.corrupt || !workflows || workflows > OMS_TENANT_WORKFLOWS_MAX ||
-        origins > OMS_TENANT_ORIGINS_MAX || webhooks > OMS_TENANT_WEBHOOKS_MAX || keys > OMS_TENANT_KEYS_MAX ||
-        api_keys > OMS_TENANT_API_KEYS_MAX + OMS_TENANT_API_KEYS_KEPT + 1)
+        origins > OMS_TENANT_ORIGINS_MAX || webhooks > OMS_TENANT_WEBHOOKS_MAX ||
+        keys > OMS_TENANT_KEYS_MAX || api_keys > OMS_TENANT_API_KEYS_MAX + OMS_TENANT_API_KEYS_KEPT + 1)
         return OMS_CORRUPT;
     permission_rows_init(&reading.roles, &tenant->arena);
     permission_rows_init(&reading.users, &tenant->arena);

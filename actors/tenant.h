@@ -20,9 +20,17 @@ enum tenant_status { TENANT_ACTIVE = 1, TENANT_SUSPENDED = 2, TENANT_REMOVED = 3
 struct tenant_limits {
     uint64_t requests_per_second; /* http/throttle.h */
     uint64_t streams;             /* open at once, on all shards: http/stream */
-    /* Stored, but enforced nowhere yet: tenant_parse takes nothing but 0. */
-    uint64_t open_orders;
-    uint64_t stored_events;
+    uint64_t open_orders;         /* DRAFT, PENDING, CONFIRMED and SHIPPED: order_actor.c */
+    uint64_t stored_events;       /* of all its orders, for good: order_actor.c */
+};
+
+/* What the configuration and the API may both say of a tenant; numbers are stored. */
+enum tenant_part {
+    TENANT_PART_STATUS,
+    TENANT_PART_CURRENCY,
+    TENANT_PART_ORIGINS,
+    TENANT_PART_LIMITS,
+    TENANT_PARTS
 };
 
 /* A change that was made under an idempotency key. */
@@ -36,6 +44,10 @@ struct tenant_version {
     uint32_t version; /* 1, 2, …: one per change */
     struct oms_str name;
     enum tenant_status status;
+    struct oms_str status_reason, status_by; /* absent: not told */
+    int64_t status_at;                       /* 0: it is as it was created, or was configured */
+    int64_t created_at;                      /* 0: before this was remembered */
+    uint64_t configured[TENANT_PARTS];       /* tenant_settings.h; 0: never configured */
     uint16_t currency; /* default of inputs without one; MONEY_CURRENCY_NONE: none */
     struct permission_table permissions;
     const struct workflow *workflows; /* ascending by version; the last one is current; at least one */
@@ -72,6 +84,9 @@ void tenant_version_release(const struct tenant_version *tenant);
  */
 OMS_MUST_USE enum oms_status tenant_parse(const struct oms_value *config, struct tenant_version **out,
                                           struct oms_error *error);
+/* Reads one of "status", "currency", "cors_origins", "limits" and "webhooks" into a version of one's own. */
+OMS_MUST_USE enum oms_status tenant_parse_part(struct tenant_version *tenant, const char *key,
+                                               const struct oms_value *value, struct oms_error *error);
 /* A tenant with all defaults. `name` must be valid. */
 struct tenant_version *tenant_create_default(struct oms_str name);
 /* 1 … OMS_TENANT_NAME_BYTES_MAX of a–z, 0–9, '-', '_' and '.', beginning with a letter or digit. */

@@ -192,6 +192,31 @@ static bool is_repeat(const struct tenant_version *now, struct tenant_call *call
     return true;
 }
 
+/* Remembers the change's key in the version that it makes; false with a refusal. */
+static bool remember(struct tenant_version *wanted, struct tenant_call *call, int64_t now_ms)
+{
+    const struct tenant_change *wants = call->change;
+    struct tenant_key key = {wants->key, wants->fingerprint, now_ms};
+    return !wants->has_key || tenant_version_remember(wanted, &key) ||
+           refusal_add(call->refusals, REFUSAL_LIMIT_EXCEEDED, REFUSAL_FIELD("idempotencyKey"),
+                       "The tenant remembers %d keys of the last 24 hours and has no room for another",
+                       OMS_TENANT_KEYS_MAX);
+}
+
+/* Whether the tenant that is to be created may be: its name is free. The name of one that was removed is not,
+ * since its orders and their ids are still there. */
+static bool is_free(const struct tenant_version *now, struct tenant_call *call)
+{
+    if (!now)
+        return true;
+    if (!is_repeat(now, call))
+        refusal_add(call->refusals, REFUSAL_DUPLICATE, REFUSAL_FIELD("name"),
+                    now->status == TENANT_REMOVED
+                        ? "A tenant of this name was removed: activate it, or take another name"
+                        : "There is a tenant of this name");
+    return false;
+}
+
 /* The version that a change of a part makes; NULL with refusals, or when its key has answered. */
 static struct tenant_version *apply(struct actors_shard *as, const struct tenant_version *now,
                                     struct tenant_call *call)
@@ -202,12 +227,7 @@ static struct tenant_version *apply(struct actors_shard *as, const struct tenant
         return NULL;
     struct tenant_version *wanted = tenant_version_copy(now);
     bool fine = wants->apply(wants, wanted, now_ms, call->refusals) && !call->refusals->count;
-    struct tenant_key key = {wants->key, wants->fingerprint, now_ms};
-    if (fine && wants->has_key && !tenant_version_same(now, wanted) && !tenant_version_remember(wanted, &key))
-        fine = refusal_add(call->refusals, REFUSAL_LIMIT_EXCEEDED, REFUSAL_FIELD("idempotencyKey"),
-                           "The tenant remembers %d keys of the last 24 hours and has no room for another",
-                           OMS_TENANT_KEYS_MAX);
-    if (fine)
+    if (fine && (tenant_version_same(now, wanted) || remember(wanted, call, now_ms)))
         return wanted;
     tenant_version_release(wanted);
     return NULL;
@@ -224,7 +244,12 @@ static enum oms_status configure(struct actors_shard *as, const struct tenant_ve
         (*wanted)->number = call->number;
         (*wanted)->version = now ? now->version : 0;
         tenant_version_stamp(*wanted, rt_now_ms(as->system->config.host));
+        if (!now)
+            (*wanted)->created_at = rt_now_ms(as->system->config.host);
     }
+    /* A version that nobody has yet has room for a key. */
+    if (status == OMS_OK && call->change && !remember(*wanted, call, rt_now_ms(as->system->config.host)))
+        status = OMS_LIMIT;
     return status;
 }
 
@@ -234,7 +259,11 @@ static void change(struct actors_shard *as, struct tenant_actor *ta, struct tena
     struct tenant_version *wanted = NULL;
     enum oms_status status = OMS_OK;
     call->number = ta->base.address.tenant;
-    if (!call->change) {
+    if (call->change && call->config.len && !is_free(now, call)) {
+        settle(as, ta, call, now);
+        return;
+    }
+    if (!call->change || call->config.len) {
         status = configure(as, now, call, &wanted);
     } else if (!now) {
         status = OMS_NOT_FOUND;

@@ -123,7 +123,7 @@ static void on_tenant(void *context, struct rt_shard *shard, const struct tenant
 {
     struct serve *serve = context;
     http_cors_set(serve->cors[rt_shard_index(shard)], tenant->number, tenant->cors_origins,
-                  tenant->cors_origin_count);
+                  tenant->status == TENANT_REMOVED ? 0 : tenant->cors_origin_count);
     webhook_receiver_tenant(serve->webhooks, shard, tenant);
 }
 

@@ -17,7 +17,7 @@
 #include "storage/timeline.h"
 
 #define WINDOW_RECORDS_MAX ((size_t)1 << 24) /* the place in the window has 24 bits */
-#define FORMAT_NOW         1u
+#define FORMAT_NOW         2u                /* 2: with counters of tenants */
 
 /* address (21 bytes), then place (3 bytes), as one number in three words, most significant first. */
 struct store_fold_item {
@@ -79,8 +79,10 @@ static enum oms_status check_format(struct store_engine *engine, struct oms_erro
     else if (status != OMS_OK)
         oms_error_set(error, status, "the derived families cannot be read");
     else if (value.len != 4 || oms_get_be32((const unsigned char *)value.data) != FORMAT_NOW)
-        status = oms_error_set(error, OMS_CORRUPT,
-                               "the derived families have a format that this version cannot read");
+        status = oms_error_set(
+            error, OMS_CORRUPT,
+            "the derived families have another program's format: remove the folder 'state' in the "
+            "data folder, and this start makes them anew from the log");
     oms_buf_fini(&value);
     return status;
 }
@@ -316,7 +318,9 @@ enum oms_status store_fold_write(struct store_fold *fold, struct oms_error *erro
     const struct store_write *writes;
     enum oms_status status = OMS_OK;
     OMS_ASSERT(fold->folded == fold->count);
-    if (fold->count) {
+    if (fold->count)
+        status = store_writes_settle(&fold->writes, fold->engine);
+    if (fold->count && status == OMS_OK) {
         put_positions(fold);
         size_t count = store_writes_sorted(&fold->writes, &writes);
         status = fold->engine->ops->write(fold->engine, writes, count);

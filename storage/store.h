@@ -25,6 +25,17 @@ struct store_writes;
 void store_writes_put(struct store_writes *writes, enum store_family family, struct oms_str key,
                       struct oms_str value);
 void store_writes_delete(struct store_writes *writes, enum store_family family, struct oms_str key);
+/*
+ * Adds to counters: the key's value is `count` numbers, at most STORE_SUM_NUMBERS, of 8 bytes each, big
+ * endian; what is not there yet counts as zeros. A sum does not depend on how its parts are spread over
+ * windows, so counters are a fold of the log like everything else. A key is either put or added to, never
+ * both, and always with the same count.
+ */
+#define STORE_SUM_NUMBERS 4
+void store_writes_add(struct store_writes *writes, enum store_family family, struct oms_str key,
+                      const int64_t *deltas, size_t count);
+/* The number at `index` of a counter's stored value; 0 when it has none. */
+int64_t store_sum_read(struct oms_str value, size_t index);
 
 struct store_projector {
     void *context;

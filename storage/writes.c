@@ -34,6 +34,7 @@ void store_writes_fini(struct store_writes *writes)
 {
     oms_buf_fini(&writes->bytes);
     oms_free(writes->entries);
+    oms_free(writes->sums);
     oms_free(writes->sort);
     oms_free(writes->out);
     memset(writes, 0, sizeof(*writes));
@@ -46,7 +47,7 @@ void store_writes_reset(struct store_writes *writes)
         oms_buf_init(&writes->bytes, WRITES_BYTES_MAX);
     }
     oms_buf_reset(&writes->bytes);
-    writes->count = 0;
+    writes->count = writes->sum_count = 0;
     memset(writes->family_count, 0, sizeof(writes->family_count));
 }
 
@@ -81,6 +82,81 @@ void store_writes_put(struct store_writes *writes, enum store_family family, str
 void store_writes_delete(struct store_writes *writes, enum store_family family, struct oms_str key)
 {
     add(writes, family, true, key, OMS_STR_NONE);
+}
+
+/* ---- counters ---- */
+
+/* A window visits actors by address, so a tenant's counters are added to in one run: the last sum is mostly
+ * it. */
+static struct store_writes_sum *find_sum(struct store_writes *writes, enum store_family family,
+                                         struct oms_str key)
+{
+    for (size_t i = writes->sum_count; i-- > 0;) {
+        struct store_writes_sum *sum = &writes->sums[i];
+        if (sum->family == family && sum->key_len == key.len &&
+            memcmp(writes->bytes.data + sum->offset, key.data, key.len) == 0)
+            return sum;
+    }
+    return NULL;
+}
+
+void store_writes_add(struct store_writes *writes, enum store_family family, struct oms_str key,
+                      const int64_t *deltas, size_t count)
+{
+    OMS_ASSERT(count >= 1 && count <= STORE_SUM_NUMBERS && key.len > 0);
+    struct store_writes_sum *sum = find_sum(writes, family, key);
+    if (!sum) {
+        if (writes->sum_count == writes->sum_cap) {
+            writes->sum_cap = writes->sum_cap ? writes->sum_cap * 2 : 64;
+            writes->sums = oms_reallocarray(writes->sums, writes->sum_cap, sizeof(*writes->sums));
+        }
+        sum = &writes->sums[writes->sum_count++];
+        *sum = (struct store_writes_sum){.offset = writes->bytes.len,
+                                         .key_len = (uint32_t)key.len,
+                                         .family = (uint8_t)family,
+                                         .count = (uint8_t)count};
+        oms_buf_append_str(&writes->bytes, key);
+        OMS_ASSERT(!writes->bytes.overflow);
+    }
+    OMS_ASSERT(sum->count == count);
+    for (size_t i = 0; i < count; i++)
+        sum->deltas[i] += deltas[i];
+}
+
+int64_t store_sum_read(struct oms_str value, size_t index)
+{
+    return value.len >= 8 * (index + 1) ? (int64_t)oms_get_be64((const unsigned char *)value.data + 8 * index)
+                                        : 0;
+}
+
+enum oms_status store_writes_settle(struct store_writes *writes, struct store_engine *engine)
+{
+    enum oms_status status = OMS_OK;
+    struct oms_buf base, key;
+    oms_buf_init(&base, 8 * STORE_SUM_NUMBERS);
+    oms_buf_init(&key, 4096);
+    for (size_t i = 0; i < writes->sum_count && status == OMS_OK; i++) {
+        const struct store_writes_sum *sum = &writes->sums[i];
+        unsigned char value[8 * STORE_SUM_NUMBERS];
+        oms_buf_reset(&base);
+        oms_buf_reset(&key); /* a copy: a write may move `bytes` */
+        oms_buf_append(&key, writes->bytes.data + sum->offset, sum->key_len);
+        status = engine->ops->get(engine, (enum store_family)sum->family, oms_buf_str(&key), true, &base);
+        if (status == OMS_NOT_FOUND)
+            status = OMS_OK;
+        if (status == OMS_OK && (base.overflow || (base.len && base.len != 8u * sum->count)))
+            status = OMS_CORRUPT;
+        if (status != OMS_OK)
+            break;
+        for (size_t n = 0; n < sum->count; n++)
+            oms_put_be64(value + 8 * n,
+                         (uint64_t)store_sum_read(oms_buf_str(&base), n) + (uint64_t)sum->deltas[n]);
+        store_writes_put(writes, (enum store_family)sum->family, oms_buf_str(&key),
+                         oms_str_make(value, 8u * sum->count));
+    }
+    oms_buf_fini(&base);
+    oms_buf_fini(&key);
+    return status;
 }
 
 /* ---- sorting ---- */

@@ -9,6 +9,7 @@
 
 #include "http/api/answer.h"
 #include "http/api/request.h"
+#include "http/api/traffic.h"
 #include "http/cors.h"
 #include "runtime/base/json.h"
 #include "runtime/base/prng.h"
@@ -81,11 +82,17 @@ static __attribute__((noinline)) bool take_requests(struct api_request *request,
     return false;
 }
 
-/* Whether the tenant may have `count` requests more in this second: answers 429 when not. */
+/* Whether the tenant may have `count` requests more in this second: answers 429 when not. The operator's are
+ * not the tenant's: a tenant that is flooded must still be one that can be suspended. */
 static inline bool check_rate(struct api_request *request, const struct tenant_version *tenant,
                               uint64_t count)
 {
-    return !tenant->limits.requests_per_second || take_requests(request, tenant, count);
+    if (request->claims->is_operator)
+        return true;
+    if (tenant->limits.requests_per_second && !take_requests(request, tenant, count))
+        return false;
+    api_traffic_count(request->as->traffic, tenant->number, count, rt_now_ms(request->as->api->config.host));
+    return true;
 }
 
 /* ---- cost ---- */

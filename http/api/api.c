@@ -3,6 +3,7 @@
 
 #include "http/api/request.h"
 #include "http/api/roots_tenant.h"
+#include "http/api/traffic.h"
 #include "runtime/base/alloc.h"
 #include "runtime/base/limits.h"
 
@@ -37,6 +38,7 @@ static enum oms_status bind_schema(struct api *api, struct oms_error *error)
     api_bind_workflows(&bindings);
     api_bind_workflow_roots(&bindings);
     api_bind_api_keys(&bindings);
+    api_bind_operator(&bindings);
     config.bindings = bindings.items;
     config.binding_count = bindings.count;
     config.types = api_types(&config.type_count);
@@ -53,6 +55,7 @@ static void make_shard(struct api *api, unsigned index)
     as->api = api;
     as->shard = api->config.host->shards[index];
     api_gate_init(&as->gate, api->shard_count);
+    as->traffic = api_traffic_create();
     as->documents.schema = api->schema;
     as->documents.allow_list = api->allow_list;
     as->documents.plans = &as->plans;
@@ -93,6 +96,7 @@ void api_destroy(struct api *api)
         persisted_fini(&api->shards[i]->documents.persisted);
         api_tasks_fini(api->shards[i]);
         api_gate_fini(&api->shards[i]->gate);
+        api_traffic_destroy(api->shards[i]->traffic);
         oms_free(api->shards[i]);
     }
     oms_free(api->shards);

@@ -22,6 +22,7 @@
 struct api_fan;
 struct api_fan_part;
 struct api_task;
+struct api_traffic;
 struct stream_hub;
 struct stream_shard;
 
@@ -33,7 +34,8 @@ struct api {
     uint64_t cost_max;             /* of one request; 0: any */
     struct api_shard **shards;
     unsigned shard_count;
-    struct stream_hub *streams; /* live streams (http/stream); NULL: there are none */
+    _Atomic uint32_t *tenant_streams; /* open now, by tenant number; the hub's; NULL: there are none */
+    struct stream_hub *streams;       /* live streams (http/stream); NULL: there are none */
 };
 
 struct api_shard {
@@ -44,6 +46,7 @@ struct api_shard {
     struct api_task *free_tasks;
     size_t free_count;
     struct api_gate gate;
+    struct api_traffic *traffic;  /* by tenant number (traffic.h) */
     struct stream_shard *streams; /* the shard's part of them */
     struct api_stats stats;
 };

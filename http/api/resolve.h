@@ -22,8 +22,8 @@ enum {
     API_NEEDS_CALLER = 1u << 2,
 };
 
+struct api;
 struct api_owned;
-struct http_api_key_uses;
 
 /* The host context of one execution. */
 struct api_scene {
@@ -35,7 +35,7 @@ struct api_scene {
     struct store_view *view;
     struct oms_arena *arena; /* of the execution's data, beside the engine's scratch */
     struct api_owned *owned; /* orders read for this execution, freed by api_pages_release */
-    struct http_api_key_uses *uses; /* may be NULL: when keys were last used is not known */
+    struct api *api;         /* NULL where tenants are not shown */
     _Atomic uint64_t *rows;  /* of the whole request: what its reads in the pool have looked at */
 };
 

@@ -176,6 +176,11 @@ static const struct {
 static const char *const tenant_payloads[] = {
     "CreateApiKeyPayload",
     "RevokeApiKeyPayload",
+    "CreateTenantPayload",
+    "UpdateTenantPayload",
+    "SuspendTenantPayload",
+    "ActivateTenantPayload",
+    "RemoveTenantPayload",
 };
 
 static char tenant_names[OMS_COUNT_OF(tenant_payloads)][OMS_COUNT_OF(shared)][64];

@@ -1,6 +1,7 @@
 /* Who is asking and for which tenant; the scalars and the Node interface. */
 #include "actors/ids.h"
-#include "http/api/resolve.h"
+#include "http/api/request.h"
+#include "http/api/traffic.h"
 #include "runtime/base/datetime.h"
 #include "runtime/base/json.h"
 
@@ -60,7 +61,98 @@ API_LEAF_FN(tenant_currency, struct tenant_version, api_write_currency(out, p->c
 API_LEAF_FN(tenant_workflow_version, struct tenant_version,
             api_write_int(out, tenant_workflow(p, 0)->version))
 
+/* ---- limits and usage: for whoever manages tenants ---- */
+
+static bool may_manage(struct gql_exec *x)
+{
+    const struct api_scene *scene = api_scene_of(x);
+    if (scene->principal->is_operator ||
+        (scene->access && access_unscoped(scene->access, PERMISSION_MANAGE_TENANT)))
+        return true;
+    gql_fail(x, "FORBIDDEN", "This needs the permission manage_tenant");
+    return false;
+}
+
+static const void *tenant_limits_of(struct gql_exec *x, const void *parent)
+{
+    return may_manage(x) ? &((const struct tenant_version *)parent)->limits : NULL;
+}
+
+static bool write_origins(struct gql_exec *x, const struct tenant_version *tenant, struct oms_buf *out)
+{
+    if (!may_manage(x))
+        return false;
+    oms_buf_append_char(out, '[');
+    for (size_t i = 0; i < tenant->cors_origin_count; i++) {
+        if (i)
+            oms_buf_append_char(out, ',');
+        oms_json_write_string(out, tenant->cors_origins[i]);
+    }
+    oms_buf_append_char(out, ']');
+    return true;
+}
+
+/* Value of TenantUsage. */
+struct usage {
+    struct tenant_usage counts;
+    uint64_t streams, requests, keys;
+};
+
+static const void *tenant_usage_of(struct gql_exec *x, const void *parent)
+{
+    const struct api_scene *scene = api_scene_of(x);
+    const struct tenant_version *tenant = parent;
+    struct api *api = scene->api;
+    struct usage *usage;
+    if (!may_manage(x))
+        return NULL;
+    usage = OMS_ARENA_NEW(gql_exec_arena(x), struct usage);
+    if (!usage || !api) {
+        gql_fail(x, "INTERNAL", "The answer is too large");
+        return NULL;
+    }
+    *usage = (struct usage){.counts = actors_usage(api->config.system, tenant->number),
+                            .requests = api_traffic_read(api, tenant->number, scene->now_ms)};
+    if (api->tenant_streams)
+        usage->streams = atomic_load_explicit(&api->tenant_streams[tenant->number], memory_order_relaxed);
+    for (size_t i = 0; i < tenant->api_key_count; i++)
+        usage->keys += tenant_api_key_status(&tenant->api_keys[i], scene->now_ms) == TENANT_API_KEY_LIVE;
+    return usage;
+}
+
+API_LEAF_FN(tenant_origins, struct tenant_version, write_origins(x, p, out))
+API_LEAF_FN(tenant_created, struct tenant_version, api_write_instant(out, p->created_at))
+API_LEAF_FN(tenant_status_reason, struct tenant_version,
+            may_manage(x) && api_write_text(out, p->status_reason))
+API_LEAF_FN(tenant_status_by, struct tenant_version, may_manage(x) && api_write_text(out, p->status_by))
+API_LEAF_FN(tenant_status_at, struct tenant_version, api_write_instant(out, p->status_at))
+API_LEAF_FN(limit_requests, struct tenant_limits, api_write_int(out, (int64_t)p->requests_per_second))
+API_LEAF_FN(limit_orders, struct tenant_limits, api_write_int(out, (int64_t)p->open_orders))
+API_LEAF_FN(limit_streams, struct tenant_limits, api_write_int(out, (int64_t)p->streams))
+API_LEAF_FN(limit_events, struct tenant_limits, api_write_int(out, (int64_t)p->stored_events))
+API_LEAF_FN(usage_orders, struct usage, api_write_int(out, p->counts.open_orders))
+API_LEAF_FN(usage_events, struct usage, api_write_int(out, p->counts.stored_events))
+API_LEAF_FN(usage_streams, struct usage, api_write_int(out, (int64_t)p->streams))
+API_LEAF_FN(usage_requests, struct usage, api_write_int(out, (int64_t)p->requests))
+API_LEAF_FN(usage_keys, struct usage, api_write_int(out, (int64_t)p->keys))
+
 static const struct gql_binding bindings[] = {
+    API_LEAF("Tenant.corsOrigins", tenant_origins),
+    API_LEAF("Tenant.createdAt", tenant_created),
+    API_LEAF("Tenant.statusReason", tenant_status_reason),
+    API_LEAF("Tenant.statusChangedBy", tenant_status_by),
+    API_LEAF("Tenant.statusChangedAt", tenant_status_at),
+    API_OBJECT("Tenant.limits", tenant_limits_of),
+    API_OBJECT("Tenant.usage", tenant_usage_of),
+    API_LEAF("TenantLimits.requestsPerSecond", limit_requests),
+    API_LEAF("TenantLimits.openOrders", limit_orders),
+    API_LEAF("TenantLimits.streams", limit_streams),
+    API_LEAF("TenantLimits.storedEvents", limit_events),
+    API_LEAF("TenantUsage.openOrders", usage_orders),
+    API_LEAF("TenantUsage.storedEvents", usage_events),
+    API_LEAF("TenantUsage.streams", usage_streams),
+    API_LEAF("TenantUsage.requestsLastMinute", usage_requests),
+    API_LEAF("TenantUsage.apiKeys", usage_keys),
     API_LEAF("Viewer.subject", viewer_subject),
     API_LEAF("Viewer.displayName", viewer_name),
     API_LEAF("Viewer.roles", viewer_roles),

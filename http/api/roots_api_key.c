@@ -246,7 +246,7 @@ static void start_list(struct api_task *task)
     task->scene = (struct api_scene){.tenant = task->tenant,
                                      .principal = &task->principal,
                                      .now_ms = rt_now_ms(task->request->as->api->config.host),
-                                     .uses = task->request->as->api->config.api_key_uses,
+                                     .api = task->request->as->api,
                                      .arena = &task->call.arena};
     const struct gql_list list = {task->tenant->api_key_count, key_item, task->tenant};
     api_task_execute(task, &list);
@@ -305,7 +305,7 @@ API_LEAF_FN(key_expires_at, struct tenant_api_key, api_write_instant(out, p->exp
 API_LEAF_FN(key_revoked_at, struct tenant_api_key, api_write_instant(out, p->revoked_at))
 API_LEAF_FN(key_revoked_by, struct tenant_api_key, api_write_text(out, p->revoked_by))
 API_LEAF_FN(key_last_used, struct tenant_api_key,
-            api_write_instant(out, http_api_key_last_used(api_scene_of(x)->uses, p->id)))
+            api_write_instant(out, http_api_key_last_used(api_scene_of(x)->api->config.api_key_uses, p->id)))
 API_LEAF_FN(scope_customer, struct permission_scope,
             api_write_text(out, p->kind == PERMISSION_SCOPE_CUSTOMER ? p->value : OMS_STR_NONE))
 API_LEAF_FN(scope_vendor, struct permission_scope,

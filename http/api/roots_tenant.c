@@ -52,6 +52,7 @@ void api_tenant_payload_init(struct api_tenant_task *own, struct api_tenant_payl
                                      .principal = &task->principal,
                                      .access = access,
                                      .now_ms = rt_now_ms(task->request->as->api->config.host),
+                                     .api = task->request->as->api,
                                      .arena = &task->call.arena};
     *payload = (struct api_tenant_payload){
         .shared = {.client_mutation_id = task->client_mutation_id,
@@ -99,8 +100,9 @@ static bool take_key(struct api_tenant_task *own)
                            "idempotencyKey must have 1 to %d bytes", OMS_ID_BYTES_MAX);
     own->change.has_key = true;
     own->change.key =
-        ids_idempotency(actors_id_key(task->request->as->api->config.system), task->tenant->number,
-                        task->principal.subject, task->field->field, task->tenant->name, key);
+        ids_idempotency(actors_id_key(task->request->as->api->config.system),
+                        task->tenant ? task->tenant->number : 0, task->request->claims->subject,
+                        task->field->field, task->tenant ? task->tenant->name : OMS_STR(""), key);
     own->change.fingerprint = fingerprint_of(task, input_of(task));
     return true;
 }
@@ -122,11 +124,24 @@ static void returned(struct rt_shard *shard, struct rt_message *message)
                     "The disk is full: nothing was changed; retry when there is room again");
     else if (status == OMS_LIMIT)
         refusal_add(refusals, REFUSAL_LIMIT_EXCEEDED, REFUSAL_NO_FIELD,
-                    "The tenant with this change would be larger than a tenant may be");
+                    own->call.config.len
+                        ? "The server has as many tenants as it can have"
+                        : "The tenant with this change would be larger than a tenant may be");
     else if (status != OMS_OK)
         refusal_add(refusals, REFUSAL_BUSY, REFUSAL_NO_FIELD,
                     "Too much is in flight: retry in a moment; nothing was changed");
     own->answer(own);
+}
+
+static void call(struct api_tenant_task *own, uint32_t number, struct oms_str config)
+{
+    tenant_call_init(&own->call);
+    own->call.change = &own->change;
+    own->call.config = config;
+    own->call.refusals = &own->task->refusals;
+    own->call.number = number;
+    own->call.message.on_return = returned;
+    tenant_call_send(own->task->request->as->shard, &own->call);
 }
 
 void api_tenant_send(struct api_tenant_task *own)
@@ -139,10 +154,13 @@ void api_tenant_send(struct api_tenant_task *own)
         own->answer(own);
         return;
     }
-    tenant_call_init(&own->call);
-    own->call.change = &own->change;
-    own->call.refusals = &task->refusals;
-    own->call.number = task->tenant->number;
-    own->call.message.on_return = returned;
-    tenant_call_send(task->request->as->shard, &own->call);
+    call(own, task->tenant->number, OMS_STR_NONE);
+}
+
+void api_tenant_create(struct api_tenant_task *own, struct oms_str config)
+{
+    if (take_key(own))
+        call(own, 0, config);
+    else
+        own->answer(own);
 }

@@ -37,6 +37,9 @@ bool api_tenant_may(struct api_task *task, enum permission permission);
  * durable and everywhere, or refused. `own` lives in the task's arena, with what `apply` reads.
  */
 void api_tenant_send(struct api_tenant_task *own);
+/* The same for a tenant that must not exist yet: `config` is its version, encoded, and stays until the
+ * answer. */
+void api_tenant_create(struct api_tenant_task *own, struct oms_str config);
 /* The payload's first part. */
 void api_tenant_payload_init(struct api_tenant_task *own, struct api_tenant_payload *payload);
 
@@ -44,5 +47,6 @@ void api_tenant_payload_init(struct api_tenant_task *own, struct api_tenant_payl
 void api_bind_workflow_roots(struct api_bindings *bindings);
 void api_bind_workflows(struct api_bindings *bindings);
 void api_bind_api_keys(struct api_bindings *bindings); /* roots_api_key.c */
+void api_bind_operator(struct api_bindings *bindings); /* roots_operator.c */
 
 #endif

@@ -155,6 +155,7 @@ enum oms_status stream_hub_create(struct api *api, struct oms_error *error)
         hub->shards[i] = shard_create(hub, i);
     actors_set_observer(api->config.system, &hub->observer);
     api->streams = hub;
+    api->tenant_streams = hub->tenant_streams;
     return OMS_OK;
 }
 
@@ -170,6 +171,7 @@ void stream_hub_destroy(struct api *api)
     oms_free((void *)(uintptr_t)hub->tenant_streams);
     oms_free(hub);
     api->streams = NULL;
+    api->tenant_streams = NULL;
 }
 
 static void drain_arrived(struct rt_shard *shard, struct rt_message *message)

@@ -271,6 +271,11 @@ static void ran(struct webhook_run *run)
             respond_unavailable(delivery, "BUSY", "The server is busy: send it again");
         end(delivery, INBOX_NOTHING);
         return;
+    case WEBHOOK_FULL:
+        respond_unavailable(delivery, "LIMIT_EXCEEDED",
+                            "The tenant has as many orders as it may: send it again later");
+        end(delivery, INBOX_NOTHING);
+        return;
     case WEBHOOK_SUSPENDED:
         respond_unavailable(delivery, "TENANT_SUSPENDED", "The tenant is suspended");
         end(delivery, INBOX_NOTHING);

@@ -260,6 +260,7 @@ static void tried(struct webhook_run *run)
     case WEBHOOK_AHEAD:
     case WEBHOOK_UNAVAILABLE:
     case WEBHOOK_SUSPENDED:
+    case WEBHOOK_FULL:
         call->phase = INBOX_WAITING;
         break;
     }

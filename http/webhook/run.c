@@ -69,6 +69,8 @@ static void judge(struct webhook_run *run)
         go_on(run);
     else if (says(run, REFUSAL_TENANT_SUSPENDED, NULL))
         finish(run, WEBHOOK_SUSPENDED);
+    else if (says(run, REFUSAL_LIMIT_EXCEEDED, "tenantId"))
+        finish(run, WEBHOOK_FULL);
     else if (run->update->action == WEBHOOK_FULFIL && run->step == 1 &&
              says(run, REFUSAL_NOT_FOUND, "trackingReference"))
         go_on(run);

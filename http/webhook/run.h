@@ -18,6 +18,7 @@ enum webhook_outcome {
     WEBHOOK_MALFORMED,   /* refused before any order was asked: the same for ever */
     WEBHOOK_UNAVAILABLE, /* nothing happened, or nobody knows: it can be sent again */
     WEBHOOK_SUSPENDED,   /* the tenant */
+    WEBHOOK_FULL,        /* the tenant is at a limit of its own: it can be sent again */
 };
 
 struct webhook_run {

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 
 #include "actors/order_codec.h"
+#include "actors/tenant_settings.h"
 #include "runtime/base/alloc.h"
 #include "runtime/base/assert.h"
 #include "runtime/base/json.h"
@@ -228,6 +229,7 @@ struct flight *flight_send_tenant(struct world *world, unsigned index, bool susp
     struct flight *flight = flight_create(world);
     struct tenant_version *wanted = wanted_tenant(index);
     wanted->status = suspends ? TENANT_SUSPENDED : TENANT_ACTIVE;
+    tenant_settings_note(wanted);
     tenant_version_encode(wanted, &flight->bytes);
     tenant_version_release(wanted);
     flight->op.tenant = index;

@@ -9,6 +9,7 @@
 
 #include "actors/money.h"
 #include "actors/tenant.h"
+#include "actors/tenant_settings.h"
 #include "runtime/base/assert.h"
 #include "runtime/base/buf.h"
 #include "runtime/base/json.h"
@@ -94,9 +95,7 @@ static void faults_are_named(void **state)
         {"{\"name\":\"a\",\"cors_origins\":[\"https://\"]}", "cors_origins[0]"},
         {"{\"name\":\"a\",\"limits\":{\"stream\":1}}", "did you mean 'streams'?"},
         {"{\"name\":\"a\",\"limits\":{\"streams\":-1}}", "limits.streams"},
-        /* Better no start than a limit that does nothing. */
-        {"{\"name\":\"a\",\"limits\":{\"open_orders\":1}}", "limits.open_orders is not enforced yet"},
-        {"{\"name\":\"a\",\"limits\":{\"stored_events\":99}}", "limits.stored_events is not enforced yet"},
+        {"{\"name\":\"a\",\"limits\":{\"stored_events\":1.5}}", "limits.stored_events"},
     };
 
     (void)state;
@@ -206,6 +205,84 @@ static void holds_are_counted(void **state)
     tenant_version_release(NULL);
 }
 
+static struct tenant_version *configured(const char *json)
+{
+    struct tenant_version *tenant;
+
+    assert_int_equal(parse(json, &tenant, NULL), OMS_OK);
+    return tenant;
+}
+
+/* A restart: the configuration `json` after the version `now`, which is given away. */
+static struct tenant_version *restart(struct tenant_version *now, const char *json)
+{
+    struct tenant_version *next = configured(json), *stored;
+    struct oms_buf bytes;
+
+    assert_int_equal(tenant_version_follow(next, now), OMS_OK);
+    tenant_version_release(now);
+    oms_buf_init(&bytes, 1 << 20);
+    tenant_version_encode(next, &bytes);
+    assert_int_equal(tenant_version_decode(oms_buf_str(&bytes), &stored), OMS_OK);
+    oms_buf_fini(&bytes);
+    tenant_version_release(next);
+    return stored;
+}
+
+static void set_limits(struct tenant_version *tenant, const char *json)
+{
+    struct oms_json_error fault;
+    struct oms_arena arena;
+    struct oms_value value;
+
+    oms_arena_init(&arena, 4096, 1 << 20);
+    assert_int_equal(oms_json_parse(oms_str_of(json), 16, &arena, &value, &fault), OMS_OK);
+    assert_int_equal(tenant_version_set_part(tenant, "limits", &value, NULL), OMS_OK);
+    oms_arena_fini(&arena);
+}
+
+/* What the API set stays through restarts with the same configuration; a changed one wins, part by part. */
+static void the_api_and_the_configuration_share_a_tenant(void **state)
+{
+    static const char plain[] = "{\"name\":\"a\",\"currency\":\"EUR\",\"limits\":{\"streams\":5}}";
+    static const char more[] = "{\"name\":\"a\",\"currency\":\"EUR\",\"limits\":{\"streams\":6},"
+                               "\"cors_origins\":[\"https://a.example\"]}";
+    struct tenant_version *tenant = configured(plain);
+
+    (void)state;
+    tenant = restart(tenant, plain);
+    set_limits(tenant, "{\"open_orders\":9}");
+    assert_int_equal(tenant->limits.streams, 5); /* what is not named stays */
+    tenant_version_set_status(tenant, TENANT_SUSPENDED, OMS_STR("no money"), OMS_STR("op"), 77);
+    tenant = restart(tenant, plain);
+    assert_int_equal(tenant->limits.open_orders, 9);
+    assert_int_equal(tenant->status, TENANT_SUSPENDED);
+    assert_true(oms_str_eq_c(tenant->status_reason, "no money") && oms_str_eq_c(tenant->status_by, "op"));
+    assert_int_equal(tenant->status_at, 77);
+    tenant = restart(tenant, more);
+    assert_int_equal(tenant->limits.open_orders, 0);
+    assert_int_equal(tenant->limits.streams, 6);
+    assert_int_equal(tenant->cors_origin_count, 1);
+    assert_int_equal(tenant->status, TENANT_SUSPENDED); /* of the status it says nothing new */
+    tenant = restart(tenant, "{\"name\":\"a\",\"status\":\"removed\"}");
+    assert_int_equal(tenant->status, TENANT_REMOVED);
+    assert_false(oms_str_present(tenant->status_reason)); /* that was another status's */
+    assert_int_equal(tenant->currency, MONEY_CURRENCY_NONE);
+    tenant_version_release(tenant);
+}
+
+/* One that was made through the API, and is named by a configuration later, is as that says. */
+static void a_first_configuration_wins(void **state)
+{
+    struct tenant_version *tenant = configured("{\"name\":\"a\",\"currency\":\"EUR\"}");
+
+    (void)state;
+    tenant_settings_unnote(tenant);
+    tenant = restart(tenant, "{\"name\":\"a\",\"currency\":\"USD\"}");
+    assert_int_equal(tenant->currency, money_currency_parse(OMS_STR("USD")));
+    tenant_version_release(tenant);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -216,6 +293,8 @@ int main(void)
         cmocka_unit_test(corrupt_bytes_never_decode_to_nonsense),
         cmocka_unit_test(a_change_keeps_what_orders_have_pinned),
         cmocka_unit_test(holds_are_counted),
+        cmocka_unit_test(the_api_and_the_configuration_share_a_tenant),
+        cmocka_unit_test(a_first_configuration_wins),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

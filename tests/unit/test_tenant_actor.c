@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "actors/system.h"
+#include "actors/tenant_settings.h"
 #include "runtime/base/assert.h"
 #include "runtime/host_sim.h"
 #include "storage/engine.h"
@@ -69,6 +70,7 @@ static void send(struct change *change, uint32_t number, enum tenant_status stat
 {
     struct tenant_version *wanted = tenant_create_default(OMS_STR("shop"));
     wanted->status = status;
+    tenant_settings_note(wanted);
     *change = (struct change){.home = false};
     oms_buf_init(&change->config, OMS_TENANT_STATE_BYTES_MAX);
     tenant_version_encode(wanted, &change->config);
