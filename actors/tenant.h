@@ -48,7 +48,7 @@ struct tenant_version {
     int64_t status_at;                       /* 0: it is as it was created, or was configured */
     int64_t created_at;                      /* 0: before this was remembered */
     uint64_t configured[TENANT_PARTS];       /* tenant_settings.h; 0: never configured */
-    uint16_t currency; /* default of inputs without one; MONEY_CURRENCY_NONE: none */
+    uint16_t currency;                       /* default of inputs without one; MONEY_CURRENCY_NONE: none */
     struct permission_table permissions;
     const struct workflow *workflows; /* ascending by version; the last one is current; at least one */
     size_t workflow_count;

@@ -1,0 +1,14 @@
+/*
+ * What the files that make tenant versions share; see tenant.h.
+ */
+#ifndef TENANT_IMPL_H
+#define TENANT_IMPL_H
+
+#include "actors/tenant.h"
+
+/* An active version 1 with an empty arena, to be filled; one hold. */
+struct tenant_version *tenant_blank(void);
+/* Whether no holder has more than OMS_TENANT_GRANTS_MAX rules: a caller's request walks all of its scopes. */
+bool tenant_grants_bounded(const struct permission_rule *rules, size_t count);
+
+#endif
