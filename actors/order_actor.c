@@ -128,10 +128,11 @@ static void touch(struct actors_shard *as, struct order_instance *oa)
     }
 }
 
-/* Edits leave garbage in an order's arena: a freeze and a thaw win it back. */
-static void compact(struct actors_shard *as, struct order_instance *oa)
+/* Edits leave garbage in an order's arena, an erasure what was erased: a freeze and a thaw win it back. */
+static void compact(struct actors_shard *as, struct order_instance *oa, bool erased)
 {
-    if (oa->residence == ORDER_THAWED && order_wants_compaction(oa->order)) {
+    if (oa->residence == ORDER_THAWED &&
+        (order_wants_compaction(oa->order) || (erased && oa->order->garbage))) {
         become_frozen(as, oa);
         touch(as, oa);
     }
@@ -269,7 +270,7 @@ static void copy_refusals(struct order_call *call, const struct refusal_list *fr
 static bool must_freeze(const struct order_call *call, const struct order *order)
 {
     if (call->freeze == ORDER_CALL_FREEZE_FOR_NOTES)
-        return order && order->notes_held < order->note_count;
+        return order && order->notes_held < order_notes_kept(order);
     return call->freeze == ORDER_CALL_FREEZE_ALWAYS;
 }
 
@@ -306,12 +307,14 @@ static struct store_unit *encode_unit(struct actors_shard *as, struct order_inst
     store_unit_begin(unit, &oa->base.address, (uint32_t)order->version, (uint32_t)decision->version,
                      meta.time);
     struct oms_str customer =
-        order->version ? order->customer.customer_id : decision->events[0].created.customer.customer_id;
+        order->version ? order_customer_id(order) : decision->events[0].created.customer.customer_id;
     unit_meta_put(unit, &meta, customer);
     for (size_t i = 0; i < decision->event_count; i++) {
         size_t mark = store_unit_begin_event(unit);
         order_event_seal(&decision->events[i], customer, &unit->personal, &unit->record);
         store_unit_end_event(unit, mark);
+        if (decision->events[i].type == ORDER_EVENT_CUSTOMER_ERASED)
+            store_unit_put_destroys(unit);
     }
     store_unit_seal(store_engine(as->store), as->system->config.host, unit);
     if (store_unit_end(unit) == OMS_OK)
@@ -446,7 +449,8 @@ static void run_command(struct actors_shard *as, struct order_instance *oa, stru
     order_decide(order, call->command, &context, &as->scratch, &decision);
 
     struct store_unit *unit = NULL;
-    if (decision.kind == ORDER_DECISION_EVENTS && tenant->status != TENANT_ACTIVE) {
+    bool erases = call->command->type == ORDER_COMMAND_ERASE_CUSTOMER; /* also of a suspended tenant */
+    if (decision.kind == ORDER_DECISION_EVENTS && tenant->status != TENANT_ACTIVE && !erases) {
         decision.kind = ORDER_DECISION_REFUSED;
         refusal_add(&decision.refusals, REFUSAL_TENANT_SUSPENDED, REFUSAL_NO_FIELD,
                     "The tenant is suspended: its orders can be read but not changed");
@@ -473,7 +477,7 @@ static void run_command(struct actors_shard *as, struct order_instance *oa, stru
     if (oa->residence != ORDER_THAWED)
         order_destroy(order);
     else
-        compact(as, oa);
+        compact(as, oa, erases);
 }
 
 static void run_call(struct actors_shard *as, struct order_instance *oa, struct order_call *call)

@@ -73,6 +73,7 @@ static const struct order_rule rules[ORDER_COMMAND_COUNT] = {
     [ORDER_COMMAND_STEP_DUE] = {ANY, false, true, NULL, order_decide_step_due},
     [ORDER_COMMAND_TRACK_SHIPMENT] = {ANY, false, true, NULL, order_decide_track},
     [ORDER_COMMAND_MIGRATE_WORKFLOW] = {LIVE, false, true, NULL, order_decide_migrate},
+    [ORDER_COMMAND_ERASE_CUSTOMER] = {ANY, false, true, NULL, order_decide_erase},
 };
 
 const struct order_rule *order_rule_of(enum order_command_type type)
@@ -99,8 +100,7 @@ bool order_access(const struct order *order, const struct order_context *context
         return false;
     for (size_t i = 0; i < order->line_count; i++)
         vendors[i] = order->lines[i].vendor.id;
-    return access_match(context->access, permission, order->customer.customer_id, vendors, order->line_count,
-                        out);
+    return access_match(context->access, permission, order_customer_id(order), vendors, order->line_count, out);
 }
 
 static bool vendor_only(const struct access_order *on)
@@ -117,6 +117,10 @@ static bool check_system(struct order_work *work)
     if (work->type == ORDER_COMMAND_MIGRATE_WORKFLOW && !work->internal &&
         access_unscoped(work->context->access, PERMISSION_MANAGE_WORKFLOW))
         return true;
+    if (work->type == ORDER_COMMAND_ERASE_CUSTOMER)
+        return work->internal || access_unscoped(work->context->access, PERMISSION_ERASE_CUSTOMER) ||
+               refusal_add(work->refusals, REFUSAL_FORBIDDEN, REFUSAL_NO_FIELD,
+                           "This needs the permission erase_customer for the whole tenant");
     if (work->internal || kind == PRINCIPAL_WEBHOOK || kind == PRINCIPAL_IMPORT)
         return true;
     return refusal_add(work->refusals, REFUSAL_FORBIDDEN, REFUSAL_NO_FIELD,

@@ -56,7 +56,7 @@ OMS_MUST_USE enum oms_status order_thaw(struct oms_str bytes, struct order *orde
  * as bytes. Released holds, which nothing changes any more, are not even read: such an order may be changed
  * by order_apply and asked for what order_terms and order_timer_next look at, and must not be shown.
  */
-#define ORDER_STATE_FIELDS 46
+#define ORDER_STATE_FIELDS 49
 
 struct order_origin {
     struct order order;                        /* as it was */

@@ -53,7 +53,9 @@
     X(STEP_DUE, 34, "stepDue", "step_due", NULL)                                                             \
     X(TRACK_SHIPMENT, 35, "trackShipment", "track_shipment", NULL)                                           \
     /* of migrateOrders, for callers who may manage_workflow */                                              \
-    X(MIGRATE_WORKFLOW, 36, "migrateWorkflow", "migrate_workflow", NULL)
+    X(MIGRATE_WORKFLOW, 36, "migrateWorkflow", "migrate_workflow", NULL)                                     \
+    /* of the mutation eraseCustomer, which walks a customer's orders */                                     \
+    X(ERASE_CUSTOMER, 37, "eraseCustomer", "erase_customer", NULL)
 
 enum order_command_type {
     ORDER_COMMAND_NONE = 0,
@@ -285,6 +287,11 @@ struct order_migrate_input {
     bool without_step; /* also when the step that the order is at is gone */
 };
 
+/* eraseCustomer */
+struct order_erase_input {
+    bool force; /* also when the order is not finished */
+};
+
 struct order_command {
     enum order_command_type type;
 
@@ -310,6 +317,7 @@ struct order_command {
         struct order_hold_input hold;
         struct order_note_input note;
         struct order_migrate_input migrate;
+        struct order_erase_input erase;
         /* placeOrder, confirmOrder, markAsCompleted have no input of their own */
     };
 };

@@ -49,7 +49,8 @@
     X(HOLD_PLACED, 34)                                                                                       \
     X(HOLD_RELEASED, 35)                                                                                     \
     X(NOTE_ADDED, 36)                                                                                        \
-    X(WORKFLOW_MIGRATED, 37)
+    X(WORKFLOW_MIGRATED, 37)                                                                                 \
+    X(CUSTOMER_ERASED, 38)
 
 enum order_event_type {
     ORDER_EVENT_NONE = 0,
@@ -229,6 +230,11 @@ struct order_hold_released {
     struct oms_str reason;
 };
 
+/* All personal texts before it, and their keys, are gone. */
+struct order_erased {
+    uint32_t notes; /* so many notes with them */
+};
+
 struct order_event {
     enum order_event_type type;
     union {
@@ -253,6 +259,7 @@ struct order_event {
         struct order_hold_released hold_released;
         struct order_note note;
         struct order_workflow_migrated workflow_migrated;
+        struct order_erased erased;
     };
 };
 

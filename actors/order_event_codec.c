@@ -126,7 +126,7 @@ static const struct order_pack_field step_finished_rows[] = {
     PACK_U32_AT(1, struct order_step_finished, activity),
     PACK_ENUM_AT(2, struct order_step_finished, outcome, ORDER_OUTCOME_COUNT),
     PACK_PERSONAL_AT(3, struct order_step_finished, comments),
-    PACK_PERSONAL_AT(4, struct order_step_finished, user_input),
+    PACK_PERSONAL_JSON_AT(4, struct order_step_finished, user_input),
 };
 static PACK_TABLE(pack_step_finished, struct order_step_finished, step_finished_rows);
 
@@ -161,6 +161,11 @@ static const struct order_pack_field migrated_rows[] = {
     PACK_RECORDS_AT(3, struct order_workflow_migrated, activities, activity_count, order_pack_activity),
 };
 static PACK_TABLE(pack_migrated, struct order_workflow_migrated, migrated_rows);
+
+static const struct order_pack_field erased_rows[] = {
+    PACK_U32_AT(1, struct order_erased, notes),
+};
+static PACK_TABLE(pack_erased, struct order_erased, erased_rows);
 
 /* Payloads lie in one union, so a table is all that a type needs. */
 static const struct order_pack_table *const payloads[ORDER_EVENT_COUNT] = {
@@ -201,6 +206,7 @@ static const struct order_pack_table *const payloads[ORDER_EVENT_COUNT] = {
     [ORDER_EVENT_HOLD_RELEASED] = &pack_hold_released,
     [ORDER_EVENT_NOTE_ADDED] = &order_pack_note,
     [ORDER_EVENT_WORKFLOW_MIGRATED] = &pack_migrated,
+    [ORDER_EVENT_CUSTOMER_ERASED] = &pack_erased,
 };
 
 void order_event_encode(const struct order_event *event, struct oms_buf *out)

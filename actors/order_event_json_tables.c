@@ -385,6 +385,11 @@ static const struct json_field note_rows[] = {
 };
 TABLE(note_table, struct order_note, note_rows);
 
+static const struct json_field erased_rows[] = {
+    SHARED("notes", JSON_COUNT, struct order_erased, notes),
+};
+TABLE(erased_table, struct order_erased, erased_rows);
+
 const struct order_event_row order_event_rows[ORDER_EVENT_COUNT] = {
     [ORDER_EVENT_ORDER_CREATED] = {&created_table, EVERYBODY},
     [ORDER_EVENT_LINE_ITEMS_ADDED] = {&lines_added_table, SEEN_BY_CUSTOMER | SEEN_BY_LINE},
@@ -423,4 +428,5 @@ const struct order_event_row order_event_rows[ORDER_EVENT_COUNT] = {
     [ORDER_EVENT_HOLD_RELEASED] = {&hold_released_table, STAFF},
     [ORDER_EVENT_NOTE_ADDED] = {&note_table, SEEN_WHEN_VISIBLE},
     [ORDER_EVENT_WORKFLOW_MIGRATED] = {&migrated_table, STAFF},
+    [ORDER_EVENT_CUSTOMER_ERASED] = {&erased_table, STAFF},
 };

@@ -88,7 +88,7 @@ bool order_event_filter_order(const struct order_event_filter *filter, const str
         (filter->fulfillments && !(filter->fulfillments >> order->fulfillment & 1)) ||
         (filter->payments && !(access_sees_payments(on) && filter->payments >> order->payment & 1)) ||
         (filter->customers &&
-         !(access_sees_contact(on) && in_list(filter->customers, order->customer.customer_id))))
+         !(access_sees_contact(on) && in_list(filter->customers, order_customer_id(order)))))
         return false;
     if (!filter->vendors)
         return true;

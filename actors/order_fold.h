@@ -174,4 +174,8 @@ void order_apply_note(struct order *order, const struct order_event *event,
 void order_apply_workflow_migrated(struct order *order, const struct order_event *event,
                                    const struct order_event_meta *meta);
 
+/* ---- order_erase.c ---- */
+void order_apply_erased(struct order *order, const struct order_event *event,
+                        const struct order_event_meta *meta);
+
 #endif

@@ -117,14 +117,14 @@ enum oms_status order_history_merge_notes(struct store_engine *engine, struct st
     unsigned char lower[ORDER_ASIDE_KEY_SIZE], upper[ORDER_ASIDE_KEY_SIZE];
     struct oms_str key, value;
     enum oms_status status = OMS_OK;
-    if (order->notes_held == order->note_count)
+    if (order->notes_held == order_notes_kept(order))
         return OMS_OK;
     order_aside_key(address, ORDER_ASIDE_NOTE, 0, lower);
     order_aside_key(address, ORDER_ASIDE_NOTE, UINT64_MAX, upper);
     struct store_iter *iter = engine->ops->iter_open(view, STORE_ASIDE, oms_str_make(lower, sizeof(lower)),
                                                      oms_str_make(upper, sizeof(upper)));
     engine->ops->iter_seek(iter, oms_str_make(lower, sizeof(lower)));
-    while (status == OMS_OK && order->notes_held < order->note_count &&
+    while (status == OMS_OK && order->notes_held < order_notes_kept(order) &&
            engine->ops->iter_item(iter, &key, &value, &status)) {
         status = order_note_merge(order, value);
         engine->ops->iter_next(iter);

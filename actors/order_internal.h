@@ -232,6 +232,7 @@ void order_decide_complete_activity(struct order_work *work);
 void order_decide_skip_activity(struct order_work *work);
 void order_decide_step_due(struct order_work *work);
 void order_decide_migrate(struct order_work *work);
+void order_decide_erase(struct order_work *work);
 void order_decide_place_hold(struct order_work *work);
 void order_decide_release_hold(struct order_work *work);
 void order_decide_expire_hold(struct order_work *work);

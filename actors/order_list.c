@@ -120,8 +120,11 @@ static void scan_terms(struct walk *walk, enum order_index index, const struct o
                        const struct position *after)
 {
     for (size_t i = 0; i < texts->count && walk->scan_count < SCANS_MAX; i++) {
-        unsigned char prefix[ORDER_TERM_KEY_MAX];
-        size_t len = order_term_prefix(walk->query->tenant, index, texts->items[i], prefix);
+        unsigned char prefix[ORDER_TERM_KEY_MAX], hash[ORDER_TERM_HASH_SIZE];
+        struct oms_str term = texts->items[i];
+        if (index == ORDER_INDEX_CUSTOMER)
+            term = order_term_customer(walk->engine->vault, walk->query->tenant, term, hash);
+        size_t len = order_term_prefix(walk->query->tenant, index, term, prefix);
         scan_open(walk, prefix, len, after);
     }
 }

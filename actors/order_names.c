@@ -36,6 +36,7 @@ static const struct order_command_info commands[ORDER_COMMAND_COUNT] = {
 #define PERMISSION_STEP_DUE                    PERMISSION_COUNT
 #define PERMISSION_TRACK_SHIPMENT              PERMISSION_COUNT
 #define PERMISSION_MIGRATE_WORKFLOW            PERMISSION_COUNT
+#define PERMISSION_ERASE_CUSTOMER              PERMISSION_COUNT
 #define X(name, number, mutation, word, input) [number] = {mutation, word, input, PERMISSION_##name},
     ORDER_COMMAND_LIST(X)
 #undef X
@@ -43,6 +44,7 @@ static const struct order_command_info commands[ORDER_COMMAND_COUNT] = {
 #undef PERMISSION_STEP_DUE
 #undef PERMISSION_TRACK_SHIPMENT
 #undef PERMISSION_MIGRATE_WORKFLOW
+#undef PERMISSION_ERASE_CUSTOMER
 };
 
 _Static_assert(ORDER_COMMAND_COUNT <= 64, "a set of commands is one word");

@@ -271,9 +271,10 @@ static inline void write_field(const struct order_pack *pack, const struct order
         put_text(out, number, *(const struct oms_str *)place);
         return;
     case PACK_PERSONAL:
+    case PACK_PERSONAL_JSON:
     case PACK_OWN:
         write_personal(pack, out, number, *(const struct oms_str *)place,
-                       pack->seal && (field->kind == PACK_PERSONAL || pack->own));
+                       pack->seal && (field->kind != PACK_OWN || pack->own));
         return;
     case PACK_I64:
         put_i64(out, number, load_i64(object, field->offset));
@@ -522,6 +523,12 @@ static bool read_number(const struct order_pack *pack, const struct order_pack_f
     case PACK_PERSONAL:
     case PACK_OWN:
         return read_personal(pack, wire, place);
+    case PACK_PERSONAL_JSON:
+        if (!oms_str_present(pack->sealed)) {
+            *(struct oms_str *)place = ORDER_ERASED_JSON;
+            return true;
+        }
+        return read_personal(pack, wire, place);
     case PACK_HASH:
         return read_hash(pack, wire, place);
     case PACK_ACTOR:
@@ -542,6 +549,7 @@ static enum oms_status read_bytes(const struct order_pack *pack, const struct or
     switch ((enum order_pack_kind)field->kind) {
     case PACK_TEXT:
     case PACK_PERSONAL:
+    case PACK_PERSONAL_JSON:
     case PACK_OWN:
     case PACK_WORD:
         memcpy(place, &wire->bytes, sizeof wire->bytes);

@@ -32,6 +32,7 @@ enum order_pack_kind {
     PACK_ACTIVITY, /* stage, outcome and flags of an order_activity as one number; offset 0 */
     PACK_TEXT,
     PACK_PERSONAL, /* text that erasing a customer destroys: a number, its place among the sealed texts */
+    PACK_PERSONAL_JSON, /* the same of a text that is JSON */
     PACK_OWN,      /* the same where the actor who is named is the customer, else text */
     PACK_WORD,     /* text; common words as their number (order_words.c) */
     PACK_HASH,     /* oms_hash128; all zero is absent; the pack's own fingerprint as a 1 */
@@ -74,7 +75,7 @@ struct order_pack {
     struct oms_buf *seal;            /* writing: where personal texts go; NULL: they stay where they are */
     struct oms_str customer; /* writing with `seal`: whose actors are personal too; absent: nobody's */
     bool own;                /* the actor being written is the customer */
-    struct oms_str sealed;   /* reading: the opened texts; absent: erased, they read as ORDER_ERASED */
+    struct oms_str sealed;   /* reading: the opened texts; absent: erased */
 };
 
 /* Appends a text to the sealed ones; its number, from 1. */
@@ -160,6 +161,8 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ && sizeof(void *) == 8,
 /* An absent text has no pointer. */
 #define PACK_TEXT_AT(n, t, m)     PACK_ROW(n, PACK_TEXT, t, m, sizeof(struct oms_str), 0, m.data, 8, NULL)
 #define PACK_PERSONAL_AT(n, t, m) PACK_ROW(n, PACK_PERSONAL, t, m, sizeof(struct oms_str), 0, m.data, 8, NULL)
+#define PACK_PERSONAL_JSON_AT(n, t, m)                                                                       \
+    PACK_ROW(n, PACK_PERSONAL_JSON, t, m, sizeof(struct oms_str), 0, m.data, 8, NULL)
 #define PACK_OWN_AT(n, t, m)      PACK_ROW(n, PACK_OWN, t, m, sizeof(struct oms_str), 0, m.data, 8, NULL)
 #define PACK_WORD_AT(n, t, m)     PACK_ROW(n, PACK_WORD, t, m, sizeof(struct oms_str), 0, m.data, 8, NULL)
 #define PACK_HASH_AT(n, t, m)     PACK_ALWAYS(n, PACK_HASH, t, m, 16, 0, NULL)

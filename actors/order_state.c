@@ -137,6 +137,7 @@ static const struct {
     [ORDER_EVENT_HOLD_RELEASED] = {order_apply_hold_released, false},
     [ORDER_EVENT_NOTE_ADDED] = {order_apply_note, false},
     [ORDER_EVENT_WORKFLOW_MIGRATED] = {order_apply_workflow_migrated, true},
+    [ORDER_EVENT_CUSTOMER_ERASED] = {order_apply_erased, false},
 };
 
 void order_apply(struct order *order, const struct order_event *event, const struct order_event_meta *meta)

@@ -65,6 +65,9 @@ static const struct order_pack_field state_rows[] = {
     PACK_TEXT_AT(43, struct order, cancellation_reason),
     PACK_TEXT_AT(44, struct order, shipping_reference),
     PACK_RECORDS_AT(45, struct order, keys, key_count, order_pack_key),
+    PACK_TIME_AT(46, struct order, erased_at),
+    PACK_U64_AT(47, struct order, erased_event),
+    PACK_U32_AT(48, struct order, notes_erased),
 };
 static PACK_TABLE(pack_state, struct order, state_rows);
 _Static_assert(OMS_COUNT_OF(state_rows) == ORDER_STATE_FIELDS, "an origin has a place for each");

@@ -72,9 +72,24 @@ bool order_term_read(struct oms_str key, int64_t *instant_ms, unsigned char id[I
 
 /* ---- collecting ---- */
 
-void order_terms_init(struct order_terms *terms, struct oms_arena *arena)
+struct oms_str order_term_customer(const struct store_vault *vault, uint32_t tenant, struct oms_str id,
+                                   unsigned char out[ORDER_TERM_HASH_SIZE])
 {
-    *terms = (struct order_terms){.arena = arena};
+    unsigned char text[4 + OMS_ID_BYTES_MAX];
+    size_t len = id.len < OMS_ID_BYTES_MAX ? id.len : OMS_ID_BYTES_MAX;
+    struct oms_hash128 hash;
+
+    oms_put_be32(text, tenant);
+    memcpy(text + 4, id.data, len);
+    hash = store_vault_hash(vault, text, 4 + len);
+    oms_put_be64(out, hash.hi);
+    oms_put_be64(out + 8, hash.lo);
+    return oms_str_make(out, ORDER_TERM_HASH_SIZE);
+}
+
+void order_terms_init(struct order_terms *terms, struct oms_arena *arena, const struct store_vault *vault)
+{
+    *terms = (struct order_terms){.arena = arena, .vault = vault};
 }
 
 static void take_text(struct order_terms *terms, enum order_index index, struct oms_str text)
@@ -85,7 +100,10 @@ static void take_text(struct order_terms *terms, enum order_index index, struct 
 
 bool order_terms_take(const struct order *order, uint32_t tenant, struct order_terms *terms)
 {
+    struct oms_str customer = order_customer_id(order);
+
     *terms = (struct order_terms){.arena = terms->arena,
+                                  .vault = terms->vault,
                                   .tenant = tenant,
                                   .instant = order->placed_at,
                                   .stage = order->stage,
@@ -94,7 +112,9 @@ bool order_terms_take(const struct order *order, uint32_t tenant, struct order_t
                                                      sizeof *terms->texts);
     if (!terms->texts)
         return false;
-    take_text(terms, ORDER_INDEX_CUSTOMER, order->customer.customer_id);
+    if (customer.len)
+        take_text(terms, ORDER_INDEX_CUSTOMER,
+                  order_term_customer(terms->vault, tenant, customer, terms->customer));
     take_text(terms, ORDER_INDEX_EXTERNAL_REF, order->external_ref);
     for (size_t i = 0; i < order->line_count; i++) {
         take_text(terms, ORDER_INDEX_VENDOR, order->lines[i].vendor.id);

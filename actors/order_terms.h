@@ -11,16 +11,22 @@
 
 #include "actors/order_view.h"
 #include "runtime/message.h"
+#include "storage/vault.h"
 
 /* Numbers are stored in keys: append only. */
 enum order_index {
     ORDER_INDEX_STAGE = 1,        /* term: stage, 1 byte; all stages together are all orders */
-    ORDER_INDEX_CUSTOMER = 2,     /* term: customerId */
+    ORDER_INDEX_CUSTOMER = 2,     /* term: a hash of customerId (order_term_customer) */
     ORDER_INDEX_VENDOR = 3,       /* term: vendorId, each once */
     ORDER_INDEX_SKU = 4,          /* term: sku, each once */
     ORDER_INDEX_REFERENCE = 5,    /* term: tracking reference of a shipment, each once */
     ORDER_INDEX_EXTERNAL_REF = 6, /* term: externalRef, whatever its source; none when absent */
 };
+
+/* The term of a customer's id, since an index is no place to read who bought: a keyed hash. */
+#define ORDER_TERM_HASH_SIZE 16
+struct oms_str order_term_customer(const struct store_vault *vault, uint32_t tenant, struct oms_str id,
+                                   unsigned char out[ORDER_TERM_HASH_SIZE]);
 
 struct order_term_text {
     enum order_index index;
@@ -34,6 +40,8 @@ struct order_term_text {
  */
 struct order_terms {
     struct oms_arena *arena;
+    const struct store_vault *vault; /* hashes the customers' ids */
+    unsigned char customer[ORDER_TERM_HASH_SIZE];
     uint32_t tenant;
     int64_t instant;
     enum order_stage stage;
@@ -45,7 +53,7 @@ struct order_terms {
 };
 
 /* No terms. */
-void order_terms_init(struct order_terms *terms, struct oms_arena *arena);
+void order_terms_init(struct order_terms *terms, struct oms_arena *arena, const struct store_vault *vault);
 /* Notes what the order's terms are made of as it is now. false when the arena is exhausted. */
 bool order_terms_take(const struct order *order, uint32_t tenant, struct order_terms *terms);
 /* Whether both were made of the same; then their keys are the same. */

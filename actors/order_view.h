@@ -150,7 +150,8 @@ size_t order_part_id(const char *prefix, uint32_t number, char out[ORDER_PART_ID
 bool order_part_parse(struct oms_str text, const char *prefix, uint32_t *out);
 
 /* What a personal text reads as once its customer has been erased. */
-#define ORDER_ERASED OMS_STR("[erased]")
+#define ORDER_ERASED      OMS_STR("[erased]")
+#define ORDER_ERASED_JSON OMS_STR("\"[erased]\"") /* the same where the text is JSON */
 
 /* ---- parts ---- */
 
@@ -466,6 +467,10 @@ struct order {
     struct order_note *notes;
     size_t notes_held, note_cap;
     uint32_t note_count;
+    uint32_t notes_erased; /* notes 1 … so many are gone, with the customer */
+
+    int64_t erased_at;     /* when the customer was erased last; 0: never */
+    uint64_t erased_event; /* sequence of that event; later ones may have brought personal data again */
 
     struct oms_str cancellation_reason;
     struct oms_str shipping_reference; /* the order's tracking URL */
@@ -495,6 +500,16 @@ int64_t order_line_discounts(const struct order_line *line);
 int64_t order_line_tax(const struct order_line *line);
 /* The sums of one vendor's lines: what a vendor may see. shipping is 0, final is Σ order_line_net. */
 void order_vendor_totals(const struct order *order, struct oms_str vendor_id, struct order_totals *out);
+/* The notes that there are. */
+static inline uint32_t order_notes_kept(const struct order *order)
+{
+    return order->note_count - order->notes_erased;
+}
+/* Whose order it is; absent when nobody says, or when they were erased. */
+static inline struct oms_str order_customer_id(const struct order *order)
+{
+    return oms_str_eq(order->customer.customer_id, ORDER_ERASED) ? OMS_STR_NONE : order->customer.customer_id;
+}
 /* Whether any active hold exists. */
 static inline bool order_on_hold(const struct order *order)
 {

@@ -64,6 +64,7 @@ static const struct word words[] = {
     W(23, "receive_return"),
     W(25, "process_refund"),
     W(35, "track_shipment"),
+    W(37, "erase_customer"),
     W(81, "AwaitingReview"),
     W(92, "Standard Class"),
     W(4, "change_quantity"),
@@ -93,8 +94,8 @@ static const struct word words[] = {
 
 /* Of each length, the index of the first word that is at least so long. */
 static const uint8_t first_of_length[WORD_LENGTH_MAX + 2] = {
-    0,  0,  0,  0,  1,  3,  3,  9,  12, 16, 18, 21, 24, 30, 38, 46, 52,
-    57, 62, 64, 64, 65, 65, 65, 65, 65, 65, 65, 65, 65, 65, 65, 66,
+    0,  0,  0,  0,  1,  3,  3,  9,  12, 16, 18, 21, 24, 30, 38, 47, 53,
+    58, 63, 65, 65, 66, 66, 66, 66, 66, 66, 66, 66, 66, 66, 66, 67,
 };
 
 unsigned order_word_number(struct oms_str text)
@@ -109,10 +110,10 @@ unsigned order_word_number(struct oms_str text)
 
 /* By number, the word's index + 1; 0: no such number. */
 static const uint8_t index_of_number[WORD_NUMBER_MAX + 1] = {
-    0,  25, 31, 53, 47, 63, 22, 32, 58, 26, 54, 59, 55, 48, 33, 49, 66, 39, 60, 27, 40, 41, 34, 42,
-    35, 43, 61, 28, 62, 36, 19, 29, 13, 23, 14, 44, 57, 0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,
+    0,  25, 31, 54, 48, 64, 22, 32, 59, 26, 55, 60, 56, 49, 33, 50, 67, 39, 61, 27, 40, 41, 34, 42,
+    35, 43, 62, 28, 63, 36, 19, 29, 13, 23, 14, 44, 58, 45, 0,  0,  0,  0,  0,  0,  0,  0,  0,  0,
     0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  1,  20, 10, 4,  15, 11, 17, 5,
-    2,  3,  37, 6,  7,  8,  12, 9,  38, 45, 50, 56, 64, 65, 51, 18, 21, 30, 24, 16, 46, 52,
+    2,  3,  37, 6,  7,  8,  12, 9,  38, 46, 51, 57, 65, 66, 52, 18, 21, 30, 24, 16, 47, 53,
 };
 
 struct oms_str order_word_text(uint64_t number)

@@ -43,6 +43,24 @@ static void put_notes(const struct rt_address *address, const struct order *orde
     }
 }
 
+static bool destroys(const struct store_record *records, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (records[i].destroys)
+            return true;
+    return false;
+}
+
+static void delete_notes(const struct rt_address *address, const struct order *order,
+                         struct store_writes *writes)
+{
+    for (uint32_t number = 1; number <= order->notes_erased; number++) {
+        unsigned char key[ORDER_ASIDE_KEY_SIZE];
+        order_aside_key(address, ORDER_ASIDE_NOTE, number, key);
+        store_writes_delete(writes, STORE_ASIDE, oms_str_make(key, sizeof(key)));
+    }
+}
+
 static void put_timer(const struct rt_address *address, struct order_timer before, struct order_timer after,
                       struct store_writes *writes)
 {
@@ -80,7 +98,7 @@ static enum oms_status put_terms(struct order_terms *before, struct order_terms 
     return OMS_OK;
 }
 
-static enum oms_status project_order(const struct rt_address *address, struct oms_str base,
+static enum oms_status project_order(const struct store_vault *vault, const struct rt_address *address, struct oms_str base,
                                      const struct store_record *records, size_t count,
                                      struct oms_arena *scratch, struct store_writes *writes)
 {
@@ -93,10 +111,12 @@ static enum oms_status project_order(const struct rt_address *address, struct om
     struct oms_buf bytes;
 
     oms_buf_init(&bytes, ORDER_ARENA_MAX);
-    order_terms_init(&before, scratch);
-    order_terms_init(&after, scratch);
+    order_terms_init(&before, scratch, vault);
+    order_terms_init(&after, scratch, vault);
+    bool erased = destroys(records, count); /* it changes what a traced thaw does not read */
+    bool traced = oms_str_present(base) && !erased;
     if (oms_str_present(base)) {
-        status = order_thaw_traced(base, order, &origin);
+        status = traced ? order_thaw_traced(base, order, &origin) : order_thaw(base, order);
         if (status != OMS_OK)
             goto out;
         if (!order_terms_take(order, address->tenant, &before))
@@ -113,7 +133,7 @@ static enum oms_status project_order(const struct rt_address *address, struct om
 
     unsigned char key[STORE_ADDRESS_KEY_SIZE];
     oms_buf_reset(&bytes);
-    if (oms_str_present(base))
+    if (traced)
         order_refreeze(order, &origin, &bytes);
     else
         order_freeze(order, &bytes);
@@ -121,6 +141,8 @@ static enum oms_status project_order(const struct rt_address *address, struct om
     store_address_key(address, key);
     store_writes_put(writes, STORE_STATE, oms_str_make(key, sizeof(key)), oms_buf_str(&bytes));
     put_notes(address, order, &bytes, writes);
+    if (erased)
+        delete_notes(address, order, writes);
     put_timer(address, timer_before, order_timer_next(order), writes);
     delta.open_orders += order_live(order);
     tenant_counts_put(address->tenant, delta, writes);
@@ -195,7 +217,8 @@ static enum oms_status project_inbox(const struct rt_address *address, struct om
     return status;
 }
 
-static enum oms_status project(void *context, const struct rt_address *actor, struct oms_str base,
+static enum oms_status project(void *context, const struct store_vault *vault, const struct rt_address *actor,
+                               struct oms_str base,
                                const struct store_record *records, size_t count, struct oms_arena *scratch,
                                struct store_writes *writes)
 {
@@ -203,7 +226,7 @@ static enum oms_status project(void *context, const struct rt_address *actor, st
     OMS_ASSERT(count > 0);
     switch (actor->kind) {
     case RT_ACTOR_ORDER:
-        return project_order(actor, base, records, count, scratch, writes);
+        return project_order(vault, actor, base, records, count, scratch, writes);
     case RT_ACTOR_TENANT:
         return project_tenant(actor, records, count, writes);
     case RT_ACTOR_INBOX:

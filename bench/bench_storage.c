@@ -141,10 +141,11 @@ static struct oms_str index_key(unsigned char *out, const struct rt_address *act
     return oms_str_make(out, len + 24);
 }
 
-static enum oms_status project_order(void *context, const struct rt_address *actor, struct oms_str base,
+static enum oms_status project_order(void *context, const struct store_vault *vault, const struct rt_address *actor, struct oms_str base,
                                      const struct store_record *records, size_t count,
                                      struct oms_arena *scratch, struct store_writes *writes)
 {
+    (void)vault;
     unsigned char address[STORE_ADDRESS_KEY_SIZE], key[64], state[STATE_BYTES];
     (void)context, (void)scratch;
     uint32_t version = records[count - 1].version_to;
@@ -165,10 +166,11 @@ static enum oms_status project_order(void *context, const struct rt_address *act
     return OMS_OK;
 }
 
-static enum oms_status project_nothing(void *context, const struct rt_address *actor, struct oms_str base,
+static enum oms_status project_nothing(void *context, const struct store_vault *vault, const struct rt_address *actor, struct oms_str base,
                                        const struct store_record *records, size_t count,
                                        struct oms_arena *scratch, struct store_writes *writes)
 {
+    (void)vault;
     (void)context, (void)actor, (void)base, (void)records, (void)count, (void)scratch, (void)writes;
     return OMS_OK;
 }

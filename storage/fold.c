@@ -12,12 +12,13 @@
 
 #include "runtime/base/alloc.h"
 #include "runtime/base/assert.h"
+#include "runtime/base/log.h"
 #include "storage/sealed.h"
 #include "storage/store.h"
 #include "storage/timeline.h"
 
 #define WINDOW_RECORDS_MAX ((size_t)1 << 24) /* the place in the window has 24 bits */
-#define FORMAT_NOW         2u                /* 2: with counters of tenants */
+#define FORMAT_NOW         3u                /* 2: with counters of tenants; 3: customers' terms are hashes */
 
 /* address (21 bytes), then place (3 bytes), as one number in three words, most significant first. */
 struct store_fold_item {
@@ -69,6 +70,49 @@ enum oms_status store_view_applied(struct store_engine *engine, struct store_vie
     return read_applied(engine, view, partition, out);
 }
 
+#define WIPE_KEYS 1024
+
+/* Deletes a family's keys, but for the format's own. */
+static enum oms_status wipe_family(struct store_engine *engine, struct store_view *view, enum store_family family,
+                                   struct store_writes *writes)
+{
+    const struct store_write *sorted;
+    struct oms_str key, value;
+    enum oms_status status = OMS_OK;
+    struct store_iter *iter = engine->ops->iter_open(view, family, OMS_STR_NONE, OMS_STR_NONE);
+    while (status == OMS_OK && engine->ops->iter_item(iter, &key, &value, &status)) {
+        if (family != STORE_META || !oms_str_eq_c(key, format_key))
+            store_writes_delete(writes, family, key);
+        engine->ops->iter_next(iter);
+        if (writes->count == WIPE_KEYS) {
+            size_t count = store_writes_sorted(writes, &sorted);
+            status = engine->ops->write(engine, sorted, count);
+            store_writes_reset(writes);
+        }
+    }
+    engine->ops->iter_close(iter);
+    size_t count = store_writes_sorted(writes, &sorted);
+    if (status == OMS_OK && count)
+        status = engine->ops->write(engine, sorted, count);
+    store_writes_reset(writes);
+    return status;
+}
+
+/* Everything derived is forgotten, to be folded anew; the format last, so that a crash before begins again. */
+static enum oms_status wipe(struct store_engine *engine)
+{
+    struct store_write format = {STORE_META, true, oms_str_of(format_key), OMS_STR_NONE};
+    struct store_writes writes;
+    enum oms_status status = OMS_OK;
+    struct store_view *view = engine->ops->view_open(engine);
+    store_writes_init(&writes);
+    for (unsigned family = 0; family < STORE_FAMILY_COUNT && status == OMS_OK; family++)
+        status = wipe_family(engine, view, (enum store_family)family, &writes);
+    store_writes_fini(&writes);
+    engine->ops->view_close(view);
+    return status == OMS_OK ? engine->ops->write(engine, &format, 1) : status;
+}
+
 static enum oms_status check_format(struct store_engine *engine, struct oms_error *error)
 {
     struct oms_buf value;
@@ -78,7 +122,13 @@ static enum oms_status check_format(struct store_engine *engine, struct oms_erro
         status = OMS_OK; /* nothing is derived yet */
     else if (status != OMS_OK)
         oms_error_set(error, status, "the derived families cannot be read");
-    else if (value.len != 4 || oms_get_be32((const unsigned char *)value.data) != FORMAT_NOW)
+    else if (value.len == 4 && oms_get_be32((const unsigned char *)value.data) < FORMAT_NOW) {
+        OMS_LOG(OMS_LOG_WARN, "store.rebuild",
+                OMS_LOG_TEXT("reason", "the derived families have an older format: they are folded anew"));
+        status = wipe(engine);
+        if (status != OMS_OK)
+            oms_error_set(error, status, "the derived families of an older format cannot be removed");
+    } else if (value.len != 4 || oms_get_be32((const unsigned char *)value.data) != FORMAT_NOW)
         status = oms_error_set(
             error, OMS_CORRUPT,
             "the derived families have another program's format: remove the folder 'state' in the "
@@ -93,6 +143,7 @@ enum oms_status store_fold_init(struct store_fold *fold, struct store_engine *en
     memset(fold, 0, sizeof(*fold));
     fold->engine = engine;
     fold->projector = projector;
+    fold->vault = engine->vault;
     store_writes_init(&fold->writes);
     oms_arena_init(&fold->decoded, 64 << 10, (size_t)1 << 30);
     oms_arena_init(&fold->scratch, 64 << 10, (size_t)1 << 30);
@@ -269,7 +320,7 @@ static enum oms_status fold_group(struct store_fold *fold, const struct store_fo
     if (status != OMS_OK)
         return oms_error_set(error, status, "a stored state cannot be read");
     oms_arena_reset(&fold->scratch);
-    status = fold->projector->project(fold->projector->context, &first->actor, base, fold->records, count,
+    status = fold->projector->project(fold->projector->context, fold->vault, &first->actor, base, fold->records, count,
                                       &fold->scratch, &fold->writes);
     if (status != OMS_OK)
         return oms_error_set(error, status,

@@ -15,6 +15,7 @@
 struct store_fold_item;
 
 struct store_fold {
+    const struct store_vault *vault; /* the engine's; of a scratch engine: that of the log's */
     struct store_engine *engine; /* borrowed: base states are read from it and the window is written to it */
     const struct store_projector *projector;
     uint64_t applied[OMS_PARTITIONS]; /* commit numbers up to which the engine holds the fold */

@@ -43,9 +43,10 @@ struct store_projector {
      * Folds `records` (one actor's, consecutive versions, oldest first) on its `base` state (absent: none
      * yet) and puts the new state, asides, terms and timers into `writes` (the timeline is storage's own).
      * Called on the materialiser's thread and during recovery. OMS_CORRUPT stops the process: the log no
-     * longer folds.
+     * longer folds. `vault` is the store's, for hashes of terms.
      */
-    enum oms_status (*project)(void *context, const struct rt_address *actor, struct oms_str base,
+    enum oms_status (*project)(void *context, const struct store_vault *vault,
+                               const struct rt_address *actor, struct oms_str base,
                                const struct store_record *records, size_t count, struct oms_arena *scratch,
                                struct store_writes *writes);
 };

@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 
 #include "runtime/base/alloc.h"
 #include "runtime/base/assert.h"
@@ -13,11 +14,24 @@
 
 struct store_vault {
     unsigned char master[STORE_VAULT_KEY_SIZE];
+    struct oms_hash_key hash;
     EVP_CIPHER *seal; /* fetched once: a look-up by name costs more than the encryption */
     EVP_CIPHER *wrap;
 };
 
 static const unsigned char nonce[NONCE_SIZE]; /* a data key seals one message */
+
+/* HMAC-SHA-256 of a label under the master key. */
+static void derive_hash_key(struct store_vault *vault)
+{
+    static const unsigned char label[] = "liteoms: hashes of index terms";
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    unsigned len = 0;
+    OMS_ASSERT(HMAC(EVP_sha256(), vault->master, STORE_VAULT_KEY_SIZE, label, sizeof(label) - 1, digest, &len) &&
+               len >= sizeof(vault->hash));
+    memcpy(&vault->hash, digest, sizeof(vault->hash));
+    OPENSSL_cleanse(digest, sizeof(digest));
+}
 
 struct store_vault *store_vault_create(const unsigned char master[STORE_VAULT_KEY_SIZE])
 {
@@ -26,6 +40,7 @@ struct store_vault *store_vault_create(const unsigned char master[STORE_VAULT_KE
     vault->seal = EVP_CIPHER_fetch(NULL, "AES-256-GCM", NULL);
     vault->wrap = EVP_CIPHER_fetch(NULL, "AES-256-WRAP", NULL);
     OMS_ASSERT(vault->seal && vault->wrap);
+    derive_hash_key(vault);
     return vault;
 }
 
@@ -116,6 +131,12 @@ enum oms_status store_vault_open(const struct store_vault *vault, struct oms_str
     EVP_CIPHER_CTX_free(context);
     OPENSSL_cleanse(data_key, sizeof(data_key));
     return fits ? OMS_OK : OMS_CORRUPT;
+}
+
+struct oms_hash128 store_vault_hash(const struct store_vault *vault, const void *data, size_t len)
+{
+    static const struct oms_hash_key none;
+    return oms_siphash128(vault ? &vault->hash : &none, data, len);
 }
 
 bool store_vault_fits(const struct store_vault *vault, struct oms_str wrapped)

@@ -40,7 +40,7 @@ static enum oms_status add_notes(struct work *work, struct order *order)
 {
     struct rt_address address;
     unsigned char id[IDS_ORDER_SIZE];
-    if (order->notes_held == order->note_count)
+    if (order->notes_held == order_notes_kept(order))
         return OMS_OK;
     enum oms_status status = ids_order_parse(order->order_id, id);
     if (status != OMS_OK)

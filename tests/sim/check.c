@@ -120,7 +120,7 @@ static void check_notes(struct world *world, struct store_view *view, unsigned t
     struct oms_buf bytes;
     world_address(world, tenant, slot, &address);
     oms_buf_init(&bytes, CALL_ARENA_MAX);
-    for (uint64_t number = 1; number <= order->note_count; number++) {
+    for (uint64_t number = order->notes_erased + 1; number <= order->note_count; number++) {
         unsigned char key[ORDER_ASIDE_KEY_SIZE];
         order_aside_key(&address, ORDER_ASIDE_NOTE, number, key);
         oms_buf_reset(&bytes);

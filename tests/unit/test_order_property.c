@@ -240,6 +240,9 @@ static struct order_command random_command(struct order_lab *lab, struct scratch
     case ORDER_COMMAND_MIGRATE_WORKFLOW:
         command.migrate.without_step = below(prng, 2);
         break;
+    case ORDER_COMMAND_ERASE_CUSTOMER:
+        command.erase.force = below(prng, 2);
+        break;
     case ORDER_COMMAND_STEP_DUE:
         command.step.activity = (uint32_t)below(prng, 6);
         break;

@@ -57,7 +57,7 @@ static void an_order_has_each_term_once(void **state)
     lab_init(&lab);
     oms_arena_init(&arena, 4096, 1 << 20);
     place(&lab);
-    order_terms_init(&terms, &arena);
+    order_terms_init(&terms, &arena, NULL);
     assert_true(order_terms_collect(lab.order, 5, &terms));
     /* stage, customer, external reference, two vendors, two skus */
     assert_int_equal(terms.count, 7);
@@ -87,8 +87,8 @@ static void a_transition_moves_one_key(void **state)
     lab_init(&lab);
     oms_arena_init(&arena, 4096, 1 << 20);
     place(&lab);
-    order_terms_init(&before, &arena);
-    order_terms_init(&after, &arena);
+    order_terms_init(&before, &arena, NULL);
+    order_terms_init(&after, &arena, NULL);
     assert_true(order_terms_collect(lab.order, 5, &before));
     order_terms_diff(&after, &before, count, &emitted); /* from nothing */
     assert_int_equal(emitted.puts, 7);
@@ -122,9 +122,9 @@ static void what_terms_are_made_of_is_compared(void **state)
     lab_init(&lab);
     oms_arena_init(&arena, 4096, 1 << 20);
     place(&lab);
-    order_terms_init(&before, &arena);
-    order_terms_init(&after, &arena);
-    order_terms_init(&none, &arena);
+    order_terms_init(&before, &arena, NULL);
+    order_terms_init(&after, &arena, NULL);
+    order_terms_init(&none, &arena, NULL);
     assert_true(order_terms_take(lab.order, 5, &before));
     assert_false(order_terms_same(&none, &before));
     assert_true(order_terms_build(&none));
@@ -170,7 +170,7 @@ static void tracking_references_are_found(void **state)
     place(&lab);
     command.shipment.tracking_reference = OMS_STR("1Z999");
     assert_int_equal(lab_run(&lab, &command), REFUSAL_NONE);
-    order_terms_init(&terms, &arena);
+    order_terms_init(&terms, &arena, NULL);
     assert_true(order_terms_collect(lab.order, 5, &terms));
     len = order_term_prefix(5, ORDER_INDEX_REFERENCE, OMS_STR("1Z999"), prefix);
     for (size_t i = 0; i < terms.count; i++)

@@ -248,10 +248,11 @@ static void test_a_log_shorter_than_what_was_applied(void **state)
 
 /* The projector of the toy would notice; storage's own check must, from window to window, for one that does
  * not. */
-static enum oms_status project_nothing(void *context, const struct rt_address *actor, struct oms_str base,
+static enum oms_status project_nothing(void *context, const struct store_vault *vault, const struct rt_address *actor, struct oms_str base,
                                        const struct store_record *records, size_t count,
                                        struct oms_arena *scratch, struct store_writes *writes)
 {
+    (void)vault;
     (void)context, (void)actor, (void)base, (void)records, (void)count, (void)scratch, (void)writes;
     return OMS_OK;
 }
