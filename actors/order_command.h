@@ -289,7 +289,8 @@ struct order_migrate_input {
 
 /* eraseCustomer */
 struct order_erase_input {
-    bool force; /* also when the order is not finished */
+    bool force;       /* also when the order is not finished */
+    int64_t since_ms; /* not when it was erased at this instant or later; 0: not when nothing came after */
 };
 
 struct order_command {

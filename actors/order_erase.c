@@ -14,7 +14,10 @@ void order_decide_erase(struct order_work *work)
 {
     const struct order *order = work->order;
 
-    if (order->erased_event && order->erased_event == order->event_count) {
+    int64_t since = work->command->erase.since_ms;
+
+    if (order->erased_event &&
+        (order->erased_event == order->event_count || (since && order->erased_at >= since))) {
         work->out->kind = ORDER_DECISION_NOTHING;
         return;
     }

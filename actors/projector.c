@@ -98,8 +98,8 @@ static enum oms_status put_terms(struct order_terms *before, struct order_terms 
     return OMS_OK;
 }
 
-static enum oms_status project_order(const struct store_vault *vault, const struct rt_address *address, struct oms_str base,
-                                     const struct store_record *records, size_t count,
+static enum oms_status project_order(const struct store_vault *vault, const struct rt_address *address,
+                                     struct oms_str base, const struct store_record *records, size_t count,
                                      struct oms_arena *scratch, struct store_writes *writes)
 {
     struct order *order = order_create();
@@ -175,7 +175,8 @@ static enum oms_status project_tenant(const struct rt_address *address, const st
 static struct order_timer inbox_timer(const struct inbox *inbox)
 {
     int64_t due = inbox_due(inbox);
-    return (struct order_timer){.at = due, .command = due ? ORDER_COMMAND_TRACK_SHIPMENT : ORDER_COMMAND_NONE};
+    return (struct order_timer){.at = due,
+                                .command = due ? ORDER_COMMAND_TRACK_SHIPMENT : ORDER_COMMAND_NONE};
 }
 
 static enum oms_status fold_inbox(struct inbox *inbox, const struct store_record *record)
@@ -218,9 +219,8 @@ static enum oms_status project_inbox(const struct rt_address *address, struct om
 }
 
 static enum oms_status project(void *context, const struct store_vault *vault, const struct rt_address *actor,
-                               struct oms_str base,
-                               const struct store_record *records, size_t count, struct oms_arena *scratch,
-                               struct store_writes *writes)
+                               struct oms_str base, const struct store_record *records, size_t count,
+                               struct oms_arena *scratch, struct store_writes *writes)
 {
     (void)context;
     OMS_ASSERT(count > 0);

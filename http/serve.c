@@ -25,7 +25,9 @@
 #include "http/export/export.h"
 #include "http/metrics.h"
 #include "http/ops.h"
+#include "http/privacy/erasures.h"
 #include "http/privacy/master_key.h"
+#include "http/privacy/replay.h"
 #include "http/router.h"
 #include "http/server_h2o.h"
 #include "http/server_stats.h"
@@ -50,6 +52,7 @@ struct serve {
     struct rt_host *host;
     struct store *store;
     struct store_vault *vault;
+    struct http_erasures *erasures;
     struct actors_system *system;
     struct http_metrics *metrics;
     struct http_router *router;
@@ -239,6 +242,16 @@ static enum oms_status make_webhooks(struct serve *serve, struct oms_error *erro
     return status;
 }
 
+static enum oms_status open_erasures(struct serve *serve, struct oms_error *error)
+{
+    char path[4096 + 32];
+    if (oms_str_present(serve->config->erasure_log))
+        snprintf(path, sizeof(path), "%s", serve->config->erasure_log.data);
+    else
+        snprintf(path, sizeof(path), "%s/%s", serve->data, HTTP_ERASURES_FILE);
+    return http_erasures_open(path, &serve->erasures, error);
+}
+
 static enum oms_status make_actors(struct serve *serve, struct oms_error *error)
 {
     struct actors_config config = {
@@ -316,6 +329,7 @@ static enum oms_status make_api(struct serve *serve, struct oms_error *error)
         .stream_context = serve->front,
         .api_key_uses = serve->key_uses,
         .stream_replay_hours = serve->config->stream_replay_hours,
+        .erasures = serve->erasures,
     };
     enum oms_status status = api_create(&config, &serve->api, error);
     if (status != OMS_OK)
@@ -430,6 +444,8 @@ static void wait_for_end(struct serve *serve, const sigset_t *signals)
 static enum oms_status run(struct serve *serve, const sigset_t *signals, struct oms_error *error)
 {
     enum oms_status status = http_demo_tenants(serve->system, serve->host, serve->config, error);
+    if (status == OMS_OK)
+        status = http_erasures_replay(serve->erasures, serve->system, serve->host, error);
     struct oms_error missing;
     /* Samples that cannot be placed, as on a full disk, are no reason not to serve what is there. */
     if (status == OMS_OK && serve->config->dev &&
@@ -485,6 +501,7 @@ static void fini(struct serve *serve)
     if (serve->store)
         store_close(serve->store);
     store_vault_destroy(serve->vault);
+    http_erasures_close(serve->erasures);
     if (serve->host)
         serve->host->ops->destroy(serve->host);
     http_exports_destroy(serve->exports);
@@ -528,6 +545,7 @@ static enum oms_status make(struct serve *serve, struct oms_error *error)
     serve->router = http_router_create(serve->host->shard_count, serve->metrics);
     make_cors(serve);
     if ((status = make_webhooks(serve, error)) != OMS_OK || (status = open_store(serve, error)) != OMS_OK ||
+        (status = open_erasures(serve, error)) != OMS_OK ||
         (status = make_actors(serve, error)) != OMS_OK || (status = make_auth(serve, error)) != OMS_OK ||
         (status = make_api(serve, error)) != OMS_OK)
         return status;

@@ -73,8 +73,8 @@ enum oms_status store_view_applied(struct store_engine *engine, struct store_vie
 #define WIPE_KEYS 1024
 
 /* Deletes a family's keys, but for the format's own. */
-static enum oms_status wipe_family(struct store_engine *engine, struct store_view *view, enum store_family family,
-                                   struct store_writes *writes)
+static enum oms_status wipe_family(struct store_engine *engine, struct store_view *view,
+                                   enum store_family family, struct store_writes *writes)
 {
     const struct store_write *sorted;
     struct oms_str key, value;
@@ -98,7 +98,8 @@ static enum oms_status wipe_family(struct store_engine *engine, struct store_vie
     return status;
 }
 
-/* Everything derived is forgotten, to be folded anew; the format last, so that a crash before begins again. */
+/* Everything derived is forgotten, to be folded anew; the format last, so that a crash before begins again.
+ */
 static enum oms_status wipe(struct store_engine *engine)
 {
     struct store_write format = {STORE_META, true, oms_str_of(format_key), OMS_STR_NONE};
@@ -320,8 +321,8 @@ static enum oms_status fold_group(struct store_fold *fold, const struct store_fo
     if (status != OMS_OK)
         return oms_error_set(error, status, "a stored state cannot be read");
     oms_arena_reset(&fold->scratch);
-    status = fold->projector->project(fold->projector->context, fold->vault, &first->actor, base, fold->records, count,
-                                      &fold->scratch, &fold->writes);
+    status = fold->projector->project(fold->projector->context, fold->vault, &first->actor, base,
+                                      fold->records, count, &fold->scratch, &fold->writes);
     if (status != OMS_OK)
         return oms_error_set(error, status,
                              "partition %u commit %llu: the record does not fold on the stored state",

@@ -30,6 +30,7 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "runtime/base/alloc.h"
@@ -51,6 +52,8 @@
 #define PERF_LEVEL_OFF       1 /* rocksdb::PerfLevel::kDisable; per thread */
 #define READ_TIER_CACHE      1 /* rocksdb::kBlockCacheTier */
 #define RECOVER_TAIL_ONLY    0 /* rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords */
+#define PURGE_WAITS          100
+#define PURGE_WAIT_NS        20000000
 #define BOTTOM_TOO           3 /* rocksdb::BottommostLevelCompaction::kForceOptimized */
 #define KEYS_MEMTABLE_BYTES  ((size_t)16 << 20)
 #define LOG_WAL_BYTES_MAX    ((uint64_t)256 << 20) /* a few keys must not keep all write-ahead files */
@@ -237,10 +240,27 @@ static enum oms_status engine_flush_state(struct store_engine *base)
 
 /* ---- purging ---- */
 
-static uint64_t open_snapshots(rocksdb_t *db)
+/* Whether a view is open that was opened before this sequence number; views of the state may hold old values
+ * alive, views of the log old keys. */
+static bool has_older_view(rocksdb_t *db, uint64_t sequence)
 {
-    uint64_t count = 0;
-    return rocksdb_property_int(db, "rocksdb.num-snapshots", &count) == 0 ? count : 0;
+    uint64_t count = 0, oldest = 0;
+    if (rocksdb_property_int(db, "rocksdb.num-snapshots", &count) != 0 || count == 0)
+        return false;
+    return rocksdb_property_int(db, "rocksdb.oldest-snapshot-sequence", &oldest) != 0 || oldest < sequence;
+}
+
+/* Waits a little for views that are older than now: lists and the like end within it, exports do not. */
+static bool older_views_stay(struct engine *engine)
+{
+    uint64_t state = rocksdb_get_latest_sequence_number(engine->state);
+    uint64_t log = rocksdb_get_latest_sequence_number(engine->log);
+    for (unsigned i = 0; has_older_view(engine->state, state) || has_older_view(engine->log, log); i++) {
+        if (i == PURGE_WAITS)
+            return true;
+        nanosleep(&(struct timespec){.tv_nsec = PURGE_WAIT_NS}, NULL);
+    }
+    return false;
 }
 
 /* Both families: a write-ahead file goes when neither needs it any more. */
@@ -258,7 +278,7 @@ static enum oms_status flush_log(struct engine *engine)
 static enum oms_status engine_purge(struct store_engine *base, const struct store_range *ranges, size_t count)
 {
     struct engine *engine = engine_of(base);
-    bool seen = open_snapshots(engine->state) || open_snapshots(engine->log);
+    bool seen = older_views_stay(engine);
     enum oms_status status = engine_flush_state(base);
     if (status == OMS_OK)
         status = flush_log(engine);

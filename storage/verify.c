@@ -20,8 +20,8 @@ static const char *const family_names[STORE_FAMILY_COUNT] = {"state", "aside",  
                                                              "terms", "timers", "meta"};
 
 /*
- * Actors whose keys are destroyed behind the applied position, as a crash may leave them: what is stored still has
- * their texts, the log no longer, and the next start erases. They are not compared.
+ * Actors whose keys are destroyed behind the applied position, as a crash may leave them: what is stored
+ * still has their texts, the log no longer, and the next start erases. They are not compared.
  */
 struct erased {
     unsigned char (*items)[STORE_ADDRESS_KEY_SIZE];

@@ -17,6 +17,7 @@ struct api;
 struct api_shard;
 struct http_api_key_uses;
 struct http_cors;
+struct http_erasures;
 struct stream_request;
 
 struct api_config {
@@ -41,6 +42,7 @@ struct api_config {
                               char *text, int64_t *expires_ms);
     void *stream_context;
     struct http_api_key_uses *api_key_uses; /* borrowed; may be NULL */
+    struct http_erasures *erasures;         /* the erasure log; NULL: none is kept */
     unsigned stream_replay_hours; /* how far back a stream may begin; 0: to the beginning of the log */
 };
 

@@ -33,6 +33,7 @@ API_LEAF_FN(order_activity, struct api_order, api_write_text(out, order_activity
 API_LEAF_FN(order_currency, struct api_order, api_write_currency(out, p->order->currency))
 API_LEAF_FN(order_created, struct api_order, api_write_time(out, p->order->created_at))
 API_LEAF_FN(order_modified, struct api_order, api_write_time(out, p->order->modified_at))
+API_LEAF_FN(order_erased, struct api_order, api_write_instant(out, p->order->erased_at))
 API_LEAF_FN(order_reason, struct api_order, api_write_text(out, p->order->cancellation_reason))
 API_LEAF_FN(order_reference, struct api_order, api_write_text(out, p->order->shipping_reference))
 API_LEAF_FN(order_taxes_included, struct api_order, api_write_bool(out, p->order->taxes_included))
@@ -259,6 +260,7 @@ static const struct gql_binding bindings[] = {
     API_LEAF("Order.shippingReference", order_reference),
     API_LEAF("Order.dateCreated", order_created),
     API_LEAF("Order.dateModified", order_modified),
+    API_LEAF("Order.erasedAt", order_erased),
     API_LEAF("CustomerDetails.customerId", customer_id),
     API_LEAF("CustomerDetails.name", customer_name),
     API_LEAF("CustomerDetails.firstName", customer_first),

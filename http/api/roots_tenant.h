@@ -48,5 +48,6 @@ void api_bind_workflow_roots(struct api_bindings *bindings);
 void api_bind_workflows(struct api_bindings *bindings);
 void api_bind_api_keys(struct api_bindings *bindings); /* roots_api_key.c */
 void api_bind_operator(struct api_bindings *bindings); /* roots_operator.c */
+void api_bind_privacy(struct api_bindings *bindings);  /* roots_privacy.c */
 
 #endif

@@ -179,6 +179,8 @@
 #define OMS_TENANT_API_KEYS_KEPT   256   /* revoked and expired ones that are still listed */
 #define OMS_MIGRATE_PAGE_MAX       200   /* orders that one migrateOrders takes along */
 #define OMS_MIGRATE_TOLD_MAX       100   /* stranded orders that one answer names */
+#define OMS_ERASE_PAGE_MAX         200   /* orders that one eraseCustomer looks at */
+#define OMS_ERASE_TOLD_MAX         200   /* orders left alone that one answer names */
 #define OMS_REFUSALS_MAX           64    /* of one command; more are dropped, since the first ones say enough */
 
 /* ---- webhooks in ---- */
