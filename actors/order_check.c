@@ -100,7 +100,8 @@ bool order_access(const struct order *order, const struct order_context *context
         return false;
     for (size_t i = 0; i < order->line_count; i++)
         vendors[i] = order->lines[i].vendor.id;
-    return access_match(context->access, permission, order_customer_id(order), vendors, order->line_count, out);
+    return access_match(context->access, permission, order_customer_id(order), vendors, order->line_count,
+                        out);
 }
 
 static bool vendor_only(const struct access_order *on)

@@ -141,7 +141,8 @@ static struct oms_str index_key(unsigned char *out, const struct rt_address *act
     return oms_str_make(out, len + 24);
 }
 
-static enum oms_status project_order(void *context, const struct store_vault *vault, const struct rt_address *actor, struct oms_str base,
+static enum oms_status project_order(void *context, const struct store_vault *vault,
+                                     const struct rt_address *actor, struct oms_str base,
                                      const struct store_record *records, size_t count,
                                      struct oms_arena *scratch, struct store_writes *writes)
 {
@@ -166,7 +167,8 @@ static enum oms_status project_order(void *context, const struct store_vault *va
     return OMS_OK;
 }
 
-static enum oms_status project_nothing(void *context, const struct store_vault *vault, const struct rt_address *actor, struct oms_str base,
+static enum oms_status project_nothing(void *context, const struct store_vault *vault,
+                                       const struct rt_address *actor, struct oms_str base,
                                        const struct store_record *records, size_t count,
                                        struct oms_arena *scratch, struct store_writes *writes)
 {

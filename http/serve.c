@@ -65,7 +65,7 @@ struct serve {
     struct http_ops ops;
     struct http_issuer dev_issuer;
     struct http_issuer_set issuers;
-    struct http_auth *auth;  /* one per shard */
+    struct http_auth *auth; /* one per shard */
     struct http_api_key_uses *key_uses;
     struct http_jwks *jwks;  /* NULL: no issuer publishes its keys */
     struct http_cors **cors; /* one per shard */
@@ -545,9 +545,8 @@ static enum oms_status make(struct serve *serve, struct oms_error *error)
     serve->router = http_router_create(serve->host->shard_count, serve->metrics);
     make_cors(serve);
     if ((status = make_webhooks(serve, error)) != OMS_OK || (status = open_store(serve, error)) != OMS_OK ||
-        (status = open_erasures(serve, error)) != OMS_OK ||
-        (status = make_actors(serve, error)) != OMS_OK || (status = make_auth(serve, error)) != OMS_OK ||
-        (status = make_api(serve, error)) != OMS_OK)
+        (status = open_erasures(serve, error)) != OMS_OK || (status = make_actors(serve, error)) != OMS_OK ||
+        (status = make_auth(serve, error)) != OMS_OK || (status = make_api(serve, error)) != OMS_OK)
         return status;
     serve->stats = http_server_stats_create(serve->host, serve->metrics, serve->store, serve->api);
     return make_server(serve, error);

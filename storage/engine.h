@@ -98,8 +98,8 @@ struct store_engine_ops {
     /*
      * Makes sure that no file holds what was overwritten or deleted in these ranges, or destroyed among the
      * keys, before this call: flushes all and rewrites what overlaps. Blocks for as long as that takes; any
-     * thread, also beside a write. OMS_BUSY: done, but a view older than the call stayed open and may have kept
-     * something alive: call again.
+     * thread, also beside a write. OMS_BUSY: done, but a view older than the call stayed open and may have
+     * kept something alive: call again.
      */
     enum oms_status (*purge)(struct store_engine *engine, const struct store_range *ranges, size_t count);
     /* Bytes that can still be written below the folder. */

@@ -45,10 +45,9 @@ struct store_projector {
      * Called on the materialiser's thread and during recovery. OMS_CORRUPT stops the process: the log no
      * longer folds. `vault` is the store's, for hashes of terms.
      */
-    enum oms_status (*project)(void *context, const struct store_vault *vault,
-                               const struct rt_address *actor, struct oms_str base,
-                               const struct store_record *records, size_t count, struct oms_arena *scratch,
-                               struct store_writes *writes);
+    enum oms_status (*project)(void *context, const struct store_vault *vault, const struct rt_address *actor,
+                               struct oms_str base, const struct store_record *records, size_t count,
+                               struct oms_arena *scratch, struct store_writes *writes);
 };
 
 struct store_config {

@@ -27,8 +27,9 @@ static void derive_hash_key(struct store_vault *vault)
     static const unsigned char label[] = "liteoms: hashes of index terms";
     unsigned char digest[EVP_MAX_MD_SIZE];
     unsigned len = 0;
-    OMS_ASSERT(HMAC(EVP_sha256(), vault->master, STORE_VAULT_KEY_SIZE, label, sizeof(label) - 1, digest, &len) &&
-               len >= sizeof(vault->hash));
+    OMS_ASSERT(
+        HMAC(EVP_sha256(), vault->master, STORE_VAULT_KEY_SIZE, label, sizeof(label) - 1, digest, &len) &&
+        len >= sizeof(vault->hash));
     memcpy(&vault->hash, digest, sizeof(vault->hash));
     OPENSSL_cleanse(digest, sizeof(digest));
 }

@@ -36,8 +36,8 @@ void store_vault_seal(const struct store_vault *vault, const unsigned char data_
  */
 OMS_MUST_USE enum oms_status store_vault_open(const struct store_vault *vault, struct oms_str wrapped,
                                               struct oms_str belongs, struct oms_str sealed, char *out);
-/* A hash of what must be found again and not be read: the same in one store, and nothing without its master key. NULL:
- * a store without a vault, whose hashes tell. */
+/* A hash of what must be found again and not be read: the same in one store, and nothing without its master
+ * key. NULL: a store without a vault, whose hashes tell. */
 struct oms_hash128 store_vault_hash(const struct store_vault *vault, const void *data, size_t len);
 /* Only whether the wrapped key is the master key's. */
 bool store_vault_fits(const struct store_vault *vault, struct oms_str wrapped);

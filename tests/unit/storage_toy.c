@@ -111,9 +111,9 @@ static void put_aside(struct store_writes *writes, const struct rt_address *acto
     store_writes_put(writes, STORE_ASIDE, oms_str_make(key, sizeof(key)), OMS_STR("tenth"));
 }
 
-static enum oms_status project(void *context, const struct store_vault *vault, const struct rt_address *actor, struct oms_str base,
-                               const struct store_record *records, size_t count, struct oms_arena *scratch,
-                               struct store_writes *writes)
+static enum oms_status project(void *context, const struct store_vault *vault, const struct rt_address *actor,
+                               struct oms_str base, const struct store_record *records, size_t count,
+                               struct oms_arena *scratch, struct store_writes *writes)
 {
     (void)vault;
     struct toy_state state, old;

@@ -208,7 +208,8 @@ static void append(struct toy_fixture *f, uint64_t commit, uint32_t version_from
     struct store_engine *engine = store_memory_open(f->memory);
     struct oms_buf record;
     toy_record(&record, 1, 5, version_from, 1);
-    struct store_append one = {.partition = store_partition_of(1), .commit = commit, .value = oms_buf_str(&record)};
+    struct store_append one = {
+        .partition = store_partition_of(1), .commit = commit, .value = oms_buf_str(&record)};
     assert_int_equal(engine->ops->append(engine, &one, 1), OMS_OK);
     oms_buf_fini(&record);
     engine->ops->close(engine, true);
@@ -248,7 +249,8 @@ static void test_a_log_shorter_than_what_was_applied(void **state)
 
 /* The projector of the toy would notice; storage's own check must, from window to window, for one that does
  * not. */
-static enum oms_status project_nothing(void *context, const struct store_vault *vault, const struct rt_address *actor, struct oms_str base,
+static enum oms_status project_nothing(void *context, const struct store_vault *vault,
+                                       const struct rt_address *actor, struct oms_str base,
                                        const struct store_record *records, size_t count,
                                        struct oms_arena *scratch, struct store_writes *writes)
 {
