@@ -77,7 +77,7 @@ static void item_start(struct rt_shard *shard, struct rt_message *message)
     struct item *item = OMS_CONTAINER_OF(message, struct item, start);
     const struct tenant_version *tenant = actors_tenant_by_name(shard, oms_str_of(item->tenant));
     struct order_call *call = &item->call;
-    if (!tenant) {
+    if (!tenant || tenant->status == TENANT_REMOVED) {
         finished(item, false);
         return;
     }
