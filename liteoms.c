@@ -16,6 +16,7 @@
 #include "http/config.h"
 #include "http/export/export_command.h"
 #include "http/import/import_command.h"
+#include "http/manage/manage.h"
 #include "http/privacy/master_key.h"
 #include "http/serve.h"
 #include "http/webhook/test_command.h"
@@ -45,6 +46,8 @@ static const char help_top[] =
     "  token     print a token of the development issuer\n"
     "  import    place the orders of a CSV file on a running server\n"
     "  export    write the orders of a tenant to a file\n"
+    "  tenant    create, suspend, remove and list tenants, on the server's host\n"
+    "  apikey    create, revoke and list API keys of a tenant, on the server's host\n"
     "  webhook   send a signed sample of a webhook to a running server\n"
     "  verify    check a data folder against a full rebuild from its log\n"
     "  schema    print the GraphQL schema\n"
@@ -371,6 +374,21 @@ static int command_import(int argc, char **argv)
     return import_main(argc, argv, &environment);
 }
 
+/* ---- tenant and apikey ---- */
+
+static const struct manage_environment manage_environment = {.data_default = DATA_DEFAULT,
+                                                             .serve = http_serve};
+
+static int command_tenant(int argc, char **argv)
+{
+    return manage_tenant_main(argc, argv, &manage_environment);
+}
+
+static int command_api_key(int argc, char **argv)
+{
+    return manage_api_key_main(argc, argv, &manage_environment);
+}
+
 /* ---- verify ---- */
 
 static void verify_progress(void *context, uint64_t units)
@@ -460,7 +478,7 @@ static const struct {
 } commands[] = {
     {"serve", command_serve},   {"token", command_token},          {"import", command_import},
     {"export", command_export}, {"webhook", webhook_command_main}, {"verify", command_verify},
-    {"schema", command_schema},
+    {"tenant", command_tenant}, {"apikey", command_api_key},       {"schema", command_schema},
 };
 
 static int unknown_command(const char *name)

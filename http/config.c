@@ -338,7 +338,7 @@ enum oms_status http_config_check(const struct http_config *config, struct oms_e
             return oms_error_set(error, status, "tenants[%zu]: %s", i, fault.message);
         tenant_version_release(tenant);
     }
-    if (config->issuer_count == 0 && !config->dev)
+    if (config->issuer_count == 0 && !config->dev && !config->host_only)
         return oms_error_set(
             error, OMS_INVALID,
             "no issuer is configured, so nobody could call: name one under \"issuers\" in the "

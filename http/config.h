@@ -27,6 +27,7 @@ struct http_config {
     struct oms_str data;              /* the data folder; absent: not configured */
     unsigned shards;                  /* 0: as many as the machine has cores, within limits */
     bool dev;
+    bool host_only; /* no issuer is needed: the server is for a command on its host (http/manage) */
     bool graphiql, graphiql_given; /* use http_config_graphiql */
     struct oms_str single_tenant;  /* absent: several tenants */
     enum oms_log_level log_level;

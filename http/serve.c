@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -20,6 +21,7 @@
 #include "http/assets.h"
 #include "http/auth/authenticate.h"
 #include "http/auth/dev_issuer.h"
+#include "http/auth/host_issuer.h"
 #include "http/cors.h"
 #include "http/demo.h"
 #include "http/export/export.h"
@@ -63,7 +65,8 @@ struct serve {
     struct http_assets *assets; /* NULL: no /graphiql */
     struct webhook_receiver *webhooks;
     struct http_ops ops;
-    struct http_issuer dev_issuer;
+    struct http_issuer dev_issuer, host_issuer;
+    struct http_host_access host_access;
     struct http_issuer_set issuers;
     struct http_auth *auth; /* one per shard */
     struct http_api_key_uses *key_uses;
@@ -279,7 +282,8 @@ static enum oms_status make_auth(struct serve *serve, struct oms_error *error)
         status = http_dev_issuer_load(serve->data, &serve->arena, &serve->dev_issuer, error);
         serve->issuers.items[serve->issuers.count++] = &serve->dev_issuer;
     }
-    OMS_ASSERT(serve->issuers.count > 0); /* http_config_check */
+    http_host_issuer_make(&serve->host_access, &serve->host_issuer);
+    serve->issuers.items[serve->issuers.count++] = &serve->host_issuer;
     serve->auth = oms_calloc(serve->host->shard_count, sizeof(serve->auth[0]));
     serve->key_uses = http_api_key_uses_create();
     for (unsigned i = 0; i < serve->host->shard_count; i++) {
@@ -441,6 +445,19 @@ static void wait_for_end(struct serve *serve, const sigset_t *signals)
                                                                : "SIGTERM"));
 }
 
+/* Lets `liteoms tenant` find the server. Without it the server is as good to everybody else. */
+static void publish_host(struct serve *serve)
+{
+    struct http_host_access *access = &serve->host_access;
+    struct oms_error error;
+    const char *cert = serve->config->tls_cert.data;
+    snprintf(access->url, sizeof(access->url), "%s", http_server_url(serve->server));
+    if (cert && !realpath(cert, access->tls_cert))
+        access->tls_cert[0] = '\0';
+    if (http_host_issuer_publish(access, serve->data, &error) != OMS_OK)
+        OMS_LOG(OMS_LOG_WARN, "serve.no_host_access", OMS_LOG_TEXT("reason", error.message));
+}
+
 static enum oms_status run(struct serve *serve, const sigset_t *signals, struct oms_error *error)
 {
     enum oms_status status = http_demo_tenants(serve->system, serve->host, serve->config, error);
@@ -459,11 +476,13 @@ static enum oms_status run(struct serve *serve, const sigset_t *signals, struct 
     }
     http_jwks_wait_first(serve->jwks, OMS_JWKS_START_MS);
     atomic_store(&serve->ready, true);
+    publish_host(serve);
     printf("liteoms: ready on %s\n", http_server_url(serve->server));
     if (serve->config->dev)
         print_demo(serve);
     fflush(stdout);
     wait_for_end(serve, signals);
+    http_host_issuer_withdraw(serve->data);
     http_jwks_stop(serve->jwks);
     stream_hub_drain(serve->api);
     http_server_drain(serve->server,

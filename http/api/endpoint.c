@@ -100,6 +100,7 @@ static bool check_cost(struct api_request *request, const struct api_params *par
 bool api_request_ready(struct api_request *request, struct api_params *params)
 {
     struct http_exchange *exchange = request->exchange;
+    params->any_document = request->claims->is_operator;
     if (!api_documents_get(&request->as->documents, params, &request->prepared, &request->problem) ||
         gql_bind(request->prepared, params->operation_name, params->variables, &exchange->arena,
                  &request->gql, &request->errors) != OMS_OK)

@@ -15,6 +15,7 @@ struct api_params {
     struct oms_str operation_name;      /* absent: none */
     const struct oms_value *variables;  /* an object, or NULL */
     const struct oms_value *extensions; /* an object, or NULL */
+    bool any_document;                  /* the caller wrote the allow-list: it does not hold for them */
     const struct oms_value *batch;      /* instead of all of them: a list of requests, from a POST */
 };
 

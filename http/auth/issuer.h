@@ -11,7 +11,8 @@
 #include "runtime/base/str.h"
 #include "runtime/base/value.h"
 
-#define HTTP_ISSUERS_MAX     64
+#define HTTP_ISSUERS_MAX     64 /* that a configuration may name */
+#define HTTP_ISSUERS_ALL     (HTTP_ISSUERS_MAX + 2) /* with the host's and the development issuer */
 #define HTTP_ISSUER_KEYS_MAX 16
 #define HTTP_CLAIM_PATHS_MAX 8
 #define HTTP_HMAC_BYTES_MIN  32   /* RFC 7518 section 3.2: as long as the hash */
@@ -80,8 +81,8 @@ struct http_key_set;
 
 /* Those that a server trusts, and the keys that they published as one shard knows them. */
 struct http_issuer_set {
-    const struct http_issuer *items[HTTP_ISSUERS_MAX + 1];
-    const struct http_key_set *fetched[HTTP_ISSUERS_MAX + 1]; /* NULL: configured, or not known yet */
+    const struct http_issuer *items[HTTP_ISSUERS_ALL];
+    const struct http_key_set *fetched[HTTP_ISSUERS_ALL]; /* NULL: configured, or not known yet */
     size_t count;
 };
 

@@ -49,7 +49,7 @@ struct http_jwks {
     unsigned under_way;
     atomic_uint unasked; /* issuers of which no fetch has ended */
     atomic_bool stop;
-    struct source *by_index[HTTP_ISSUERS_MAX + 1]; /* NULL: publishes nothing */
+    struct source *by_index[HTTP_ISSUERS_ALL]; /* NULL: publishes nothing */
     size_t count;
     struct source sources[];
 };

@@ -18,7 +18,7 @@ struct http_waiting {
     void *context;
     struct rt_timer timer;
     struct http_waiter *first, **last;
-    unsigned count[HTTP_ISSUERS_MAX + 1];
+    unsigned count[HTTP_ISSUERS_ALL];
     struct oms_hash_key key; /* nobody outside knows which kids share a place */
     struct not_found not_found[OMS_JWKS_UNKNOWN_MAX];
 };
