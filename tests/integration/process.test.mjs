@@ -112,7 +112,7 @@ test('configurations that are wrong name the key, and the nearest valid one', as
 
 test('a configuration that is refused leaves nothing behind', async () => {
   for (const [config, line] of [[{ tenants: [{ name: 'a', rolemap: [{ role: 'x', permission: 'get_ordr' }] }] }, /tenants\[0\].*get_order/],
-    [{ tenants: [{ name: 'a' }, { name: 'b', limits: { open_orders: 5 } }] }, /tenants\[1\].*limits\.open_orders is not enforced yet/]]) {
+    [{ tenants: [{ name: 'a' }, { name: 'b', limits: { open_orders: -5 } }] }, /tenants\[1\].*limits\.open_orders must be/]]) {
     const args = configured(config);
     await refuses(args, line);
     assert.equal(fs.existsSync(args[args.indexOf('--data') + 1]), false);
@@ -129,7 +129,7 @@ test('the command line', async () => {
     assert.equal(answer.code, code, `${args}: ${answer.stderr}`);
     assert.match(answer.stderr, line);
   }
-  for (const args of [['--help'], ['serve', '--help'], ['token', '--help'], ['import', '--help'], ['verify', '--help']]) {
+  for (const args of [['--help'], ['serve', '--help'], ['token', '--help'], ['import', '--help'], ['verify', '--help'], ['tenant', '--help'], ['apikey', '--help']]) {
     const answer = await run(...args);
     assert.equal(answer.code, 0);
     assert.match(answer.stdout, /usage: liteoms/);
