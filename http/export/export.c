@@ -76,6 +76,9 @@ static struct export *export_create(struct http_exports *exports, struct http_ex
     export->claims = claims;
     export->as = exports->config.api->shards[index];
     export->limit = OMS_EXPORT_PAGE_ORDERS;
+    export->format = oms_str_eq_c(exchange->path, "/export/orders.csv")      ? EXPORT_CSV
+                     : oms_str_eq_c(exchange->path, "/export/customer.json") ? EXPORT_CUSTOMER
+                                                                             : EXPORT_JSONL;
     oms_arena_init(&export->arena, 16u << 10, 1u << 20);
     export->next = mine->first;
     if (mine->first)
@@ -138,6 +141,7 @@ static bool check_permission(struct export *export, const struct tenant_version 
         may = access_unscoped(&access, PERMISSION_EXPORT_ORDERS);
         bool personal = access_unscoped(&access, PERMISSION_GET_ORDER);
         may = may && (!export->gql || personal || !export->personal);
+        may = may && (personal || export->format != EXPORT_CUSTOMER);
         if (!export->gql)
             export->personal = personal;
     }
@@ -214,6 +218,19 @@ static bool put_instant(const char *name, struct oms_str text, struct oms_buf *o
     return true;
 }
 
+static bool put_customer(struct export *export, struct oms_buf *out)
+{
+    struct oms_str query = export->exchange->query;
+    export->customer_id = http_query_get(query, "customerId", &export->arena);
+    export->email = http_query_get(query, "email", &export->arena);
+    if ((export->customer_id.len != 0) == (export->email.len != 0))
+        return false;
+    oms_buf_appendf(out, "\"%s\":[", export->customer_id.len ? "customerId" : "email");
+    oms_json_write_string(out, export->customer_id.len ? export->customer_id : export->email);
+    oms_buf_append_lit(out, "],");
+    return true;
+}
+
 /* The filter as the API's OrderFilter; NULL, or what is wrong. */
 static const char *read_filter(struct export *export, struct oms_buf *json)
 {
@@ -226,6 +243,8 @@ static const char *read_filter(struct export *export, struct oms_buf *json)
     struct oms_json_error json_error;
     struct refusal_list refusals;
     oms_buf_append_char(json, '{');
+    if (export->format == EXPORT_CUSTOMER && !put_customer(export, json))
+        return "exactly one of \"customerId\" and \"email\" says whose data is exported";
     if (stage.len && !put_stages(stage, json))
         return "\"stage\" is a list of stages such as CONFIRMED,SHIPPED";
     oms_buf_append_lit(json, "\"placedAt\":{");
@@ -249,8 +268,9 @@ static const char *read_query(struct export *export)
     struct http_exchange *exchange = export->exchange;
     struct oms_str after = http_query_get(exchange->query, "after", &export->arena);
     struct oms_buf json;
-    export->format = oms_str_eq_c(exchange->path, "/export/orders.csv") ? EXPORT_CSV : EXPORT_JSONL;
     export->from.as_of_ms = rt_now_ms(api_of(export)->config.host);
+    if (export->format == EXPORT_CUSTOMER && after.len)
+        return "an export of a customer is not gone on with: there is no \"after\"";
     if (after.len && !export_cursor_parse(after, &export->from))
         return "\"after\" is not a cursor of an export";
     oms_buf_init(&json, 8192);
@@ -358,17 +378,20 @@ static void on_gone(struct http_exchange *exchange, void *context)
 static void begin(struct export *export)
 {
     static const struct http_stream_events events = {.ready = on_ready, .gone = on_gone};
+    static const struct {
+        const char *type, *disposition;
+    } kinds[] = {
+        [EXPORT_JSONL] = {"application/jsonl; charset=utf-8", "attachment; filename=\"orders.jsonl\""},
+        [EXPORT_CSV] = {"text/csv; charset=utf-8; header=present", "attachment; filename=\"orders.csv\""},
+        [EXPORT_CUSTOMER] = {"application/json; charset=utf-8", "attachment; filename=\"customer.json\""},
+    };
     const struct http_header headers[] = {
         {OMS_STR("cache-control"), OMS_STR("no-store")},
-        {OMS_STR("content-disposition"), export->format == EXPORT_CSV
-                                             ? OMS_STR("attachment; filename=\"orders.csv\"")
-                                             : OMS_STR("attachment; filename=\"orders.jsonl\"")},
+        {OMS_STR("content-disposition"), oms_str_of(kinds[export->format].disposition)},
     };
     export->begun = true;
-    if (!http_stream_begin(export->exchange, 200,
-                           export->format == EXPORT_CSV ? "text/csv; charset=utf-8; header=present"
-                                                        : "application/jsonl; charset=utf-8",
-                           headers, OMS_COUNT_OF(headers), &events, export))
+    if (!http_stream_begin(export->exchange, 200, kinds[export->format].type, headers, OMS_COUNT_OF(headers),
+                           &events, export))
         export_end(export);
 }
 
@@ -414,7 +437,10 @@ void http_export_as(struct http_exchange *exchange, void *context, const struct 
     if (!check_rate(export))
         refuse(export, 429, "THROTTLED", "The tenant has more requests a second than its limit");
     else if (!check_permission(export, export->tenant))
-        refuse(export, 403, "FORBIDDEN", "Exporting needs the permission export_orders on the whole tenant");
+        refuse(export, 403, "FORBIDDEN",
+               export->format == EXPORT_CUSTOMER
+                   ? "Exporting a customer needs export_orders and get_order on the whole tenant"
+                   : "Exporting needs the permission export_orders on the whole tenant");
     else if ((wrong = read_query(export)) != NULL)
         refuse(export, 400, "BAD_REQUEST", wrong);
     else if (!count_in(export))
@@ -448,6 +474,7 @@ void http_exports_add_routes(struct http_router *router, struct http_exports *ex
     const struct http_route routes[] = {
         {"/export/orders.jsonl", 1u << HTTP_GET, handle, exports},
         {"/export/orders.csv", 1u << HTTP_GET, handle, exports},
+        {"/export/customer.json", 1u << HTTP_GET, handle, exports},
     };
     for (size_t i = 0; i < OMS_COUNT_OF(routes); i++)
         http_router_add(router, &routes[i]);

@@ -1,5 +1,7 @@
 /*
  * GET /export/orders.jsonl and .csv: a tenant's orders as one long answer, from one snapshot of the store.
+ * And /export/customer.json: all that is held of one customer, their orders with their events, which is not
+ * gone on with.
  *
  * An export holds a view of the store and reads it page by page in the read pool, a page ahead of what its
  * client takes: memory is constant, and who reads slowly holds up nobody. The answer carries cursors; a

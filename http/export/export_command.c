@@ -27,7 +27,8 @@
 #define BACKOFF_MS_MAX  5000
 
 struct arguments {
-    const char *tenant, *format, *stage, *from, *to, *after, *output, *url, *token, *data, *ca_file;
+    const char *tenant, *format, *customer, *email, *stage, *from, *to, *after, *output, *url, *token, *data,
+        *ca_file;
     int64_t retry_s;
     bool quiet;
 };
@@ -35,6 +36,7 @@ struct arguments {
 struct export_run {
     struct arguments arguments;
     bool csv;
+    bool customer; /* all that is held of one: a document, written when it is whole */
     int fd;
     char *resume; /* the name of FILE.resume; NULL: to standard output */
     CURL *easy;
@@ -62,6 +64,8 @@ static const char usage[] =
     "was ended goes on when it is started again with the same -o FILE.\n"
     "\n"
     "  --format jsonl|csv        a line per order (normal), or a row per line item\n"
+    "  --customer ID             instead all that is held of this customer, as one JSON document\n"
+    "  --email ADDRESS           the same of the customer with this e-mail address\n"
     "  -o, --output FILE         where to; standard output without\n"
     "  --stage A,B               only orders in these stages\n"
     "  --placed-from INSTANT     only those placed at or after it (RFC 3339)\n"
@@ -223,7 +227,7 @@ static size_t on_body(char *data, size_t size, size_t count, void *context)
     oms_buf_append(to, data, size * count);
     if (to->overflow)
         return status == 200 ? 0 : size * count;
-    bool fine = status != 200 || take_records(run);
+    bool fine = status != 200 || run->customer || take_records(run);
     show_progress(run);
     return fine ? size * count : 0;
 }
@@ -248,7 +252,12 @@ static void set_url(struct export_run *run)
     oms_buf_init(&url, 16384);
     while (len && arguments->url[len - 1] == '/')
         len--;
-    oms_buf_appendf(&url, "%.*s/export/orders.%s", (int)len, arguments->url, run->csv ? "csv" : "jsonl");
+    oms_buf_appendf(&url, "%.*s/export/%s", (int)len, arguments->url,
+                    run->customer ? "customer.json"
+                    : run->csv    ? "orders.csv"
+                                  : "orders.jsonl");
+    put_parameter(run, &url, "customerId", arguments->customer);
+    put_parameter(run, &url, "email", arguments->email);
     put_parameter(run, &url, "stage", arguments->stage);
     put_parameter(run, &url, "placedFrom", arguments->from);
     put_parameter(run, &url, "placedTo", arguments->to);
@@ -283,6 +292,19 @@ static void note_refusal(struct export_run *run, long status)
     oms_arena_fini(&arena);
 }
 
+/* The document's end: `…],"orderCount":3}`. */
+static bool is_whole(struct export_run *run)
+{
+    static const char key[] = "\n],\"orderCount\":";
+    size_t tail = run->pending.len < 64 ? run->pending.len : 64;
+    const char *from = run->pending.data + run->pending.len - tail;
+    const char *found = tail ? memmem(from, tail, key, sizeof(key) - 1) : NULL;
+    if (!found || from[tail - 1] != '\n' || from[tail - 2] != '}')
+        return false;
+    run->orders = strtoull(found + sizeof(key) - 1, NULL, 10);
+    return true;
+}
+
 static enum outcome request(struct export_run *run, curl_off_t *retry_after_s)
 {
     long status = 0;
@@ -311,7 +333,7 @@ static enum outcome request(struct export_run *run, curl_off_t *retry_after_s)
         note_refusal(run, status);
         return status == 429 || status >= 500 ? AGAIN : FAILED;
     }
-    if (!run->csv && !run->ended) {
+    if (run->customer ? !is_whole(run) : !run->csv && !run->ended) {
         snprintf(run->trouble, sizeof(run->trouble), "the answer ended before its end");
         return AGAIN;
     }
@@ -386,9 +408,11 @@ static enum oms_status open_output(struct export_run *run, struct oms_error *err
         return OMS_OK;
     }
     size_t size = strlen(name) + sizeof(".resume");
-    run->resume = oms_malloc(size);
-    snprintf(run->resume, size, "%s.resume", name);
-    bool goes_on = !run->arguments.after && read_resume(run);
+    if (!run->customer) {
+        run->resume = oms_malloc(size);
+        snprintf(run->resume, size, "%s.resume", name);
+    }
+    bool goes_on = run->resume && !run->arguments.after && read_resume(run);
     run->fd =
         open(name, O_WRONLY | O_CREAT | O_CLOEXEC | (goes_on || run->arguments.after ? 0 : O_TRUNC), 0600);
     if (run->fd < 0 || fstat(run->fd, &info) < 0)
@@ -470,6 +494,8 @@ static int wrong(const char *format, const char *detail)
 
 enum {
     OPT_FORMAT = 256,
+    OPT_CUSTOMER,
+    OPT_EMAIL,
     OPT_TENANT,
     OPT_STAGE,
     OPT_FROM,
@@ -486,6 +512,8 @@ enum {
 
 static const struct option long_options[] = {
     {"format", required_argument, NULL, OPT_FORMAT},
+    {"customer", required_argument, NULL, OPT_CUSTOMER},
+    {"email", required_argument, NULL, OPT_EMAIL},
     {"tenant", required_argument, NULL, OPT_TENANT},
     {"stage", required_argument, NULL, OPT_STAGE},
     {"placed-from", required_argument, NULL, OPT_FROM},
@@ -508,6 +536,10 @@ static const char **text_option(struct arguments *arguments, int option)
     switch (option) {
     case OPT_FORMAT:
         return &arguments->format;
+    case OPT_CUSTOMER:
+        return &arguments->customer;
+    case OPT_EMAIL:
+        return &arguments->email;
     case OPT_TENANT:
         return &arguments->tenant;
     case OPT_STAGE:
@@ -562,6 +594,11 @@ static int read_arguments(int argc, char **argv, struct export_run *run)
         return wrong("'%s' is one argument too many", argv[optind]);
     if (!arguments->tenant)
         return wrong("--tenant is missing%s", "");
+    run->customer = arguments->customer || arguments->email;
+    if (arguments->customer && arguments->email)
+        return wrong("--customer and --email%s: one of them says who it is", "");
+    if (run->customer && (arguments->after || strcmp(arguments->format, "jsonl") != 0))
+        return wrong("--after and --format%s are of no use for a customer's export", "");
     run->csv = strcmp(arguments->format, "csv") == 0;
     if (!run->csv && strcmp(arguments->format, "jsonl") != 0)
         return wrong("--format %s: expected jsonl or csv", arguments->format);

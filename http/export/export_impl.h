@@ -7,7 +7,7 @@
 #include "http/export/export.h"
 #include "http/payload.h"
 
-enum export_format { EXPORT_JSONL, EXPORT_CSV };
+enum export_format { EXPORT_JSONL, EXPORT_CSV, EXPORT_CUSTOMER };
 
 #define EXPORT_CURSOR_MAX 256
 
@@ -36,9 +36,10 @@ struct export
     struct gql_prepared *prepared;       /* held */
     struct gql_request *gql;
     enum export_format format;
-    bool personal; /* the customers' personal fields are shown */
-    bool begun;    /* the answer's head is out */
-    bool counted;  /* among the tenant's */
+    bool personal;                     /* the customers' personal fields are shown */
+    struct oms_str customer_id, email; /* EXPORT_CUSTOMER: one of them */
+    bool begun;                        /* the answer's head is out */
+    bool counted;                      /* among the tenant's */
     const struct order_filter *filter;
     int64_t started_ms;
     /* ---- one page, which a read in the pool makes ---- */
@@ -58,6 +59,17 @@ struct export
 
 /* ---- export_page.c: in the pool ---- */
 void export_page_run(struct store_read *read, struct store_engine *engine, struct store_view *view);
+
+/* ---- export_customer.c ---- */
+/* What stands before the first order, and behind the last. */
+void export_customer_head(const struct export *export, struct oms_buf *out);
+void export_customer_end(const struct export *export, struct oms_buf *out);
+/*
+ * The order's object, which ends in a brace, gets its events: the brace is taken back and written behind
+ * them. Memory in `scratch`.
+ */
+OMS_MUST_USE enum oms_status export_customer_events(const struct export *export, const struct order *order,
+                                                    struct oms_arena *scratch, struct oms_buf *out);
 
 /* ---- export_csv.c ---- */
 void export_csv_head(struct oms_buf *out);

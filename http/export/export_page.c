@@ -60,8 +60,12 @@ static enum oms_status write_json(struct work *work, struct order_row *row)
     gql_errors_init(&errors, &work->scratch);
     enum gql_outcome outcome =
         gql_execute_part(work->export->gql, 0, "nodes", 0, 0, &value, &work->scene, &work->out, &errors);
+    if (outcome != GQL_DATA || errors.count)
+        return OMS_LIMIT;
+    if (work->export->format == EXPORT_CUSTOMER)
+        return export_customer_events(work->export, row->order, &work->scratch, &work->out);
     oms_buf_append_char(&work->out, '\n');
-    return outcome == GQL_DATA && !errors.count ? OMS_OK : OMS_LIMIT;
+    return OMS_OK;
 }
 
 static enum oms_status write_order(struct work *work, struct order_row *row)
@@ -75,7 +79,9 @@ static enum oms_status write_order(struct work *work, struct order_row *row)
     if (row->order->created_at > export->to.as_of_ms)
         return OMS_OK; /* came in after the export that this one goes on with had begun */
     export->orders++;
-    if (export->format == EXPORT_JSONL)
+    if (export->format == EXPORT_CUSTOMER && export->orders > 1)
+        oms_buf_append_lit(&work->out, ",\n");
+    if (export->format != EXPORT_CSV)
         return write_json(work, row);
     size_t len = export_cursor_write(&export->to, text);
     export_csv_order(row->order, export->personal, oms_str_make(text, len), &work->out);
@@ -101,6 +107,8 @@ static void write_end(struct work *work)
 {
     struct export *export = work->export;
     char text[EXPORT_CURSOR_TEXT_MAX];
+    if (export->format == EXPORT_CUSTOMER && export->last)
+        export_customer_end(export, &work->out);
     if (export->format != EXPORT_JSONL)
         return;
     if (export->to.len) {
@@ -132,6 +140,8 @@ static enum oms_status make_page(struct work *work)
     export->orders = export->orders_before;
     if (export->format == EXPORT_CSV && !export->from.len)
         export_csv_head(&work->out);
+    if (export->format == EXPORT_CUSTOMER && !export->from.len)
+        export_customer_head(export, &work->out);
     status = write_rows(work, &page, &all);
     export->last = all && !page.has_next;
     if (all && page.has_next && oms_str_present(page.end_cursor)) { /* also behind rows that did not match */

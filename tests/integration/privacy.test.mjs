@@ -286,6 +286,47 @@ test('kill -9 in the middle of an erasure: the next start finishes it', async ()
   }
 });
 
+test('all that is held of a customer', async () => {
+  const person = new Person(), other = new Person();
+  const { finished, open } = await live(staff, person);
+  await staff.does('createOrder', other.order());
+  const get = (query, caller = staff) => staff.connection.send({ ':method': 'GET', ':path': `/export/customer.json${query}`, authorization: `Bearer ${caller.token}` });
+  const answer = await get(`?customerId=${person.id}`);
+  assert.equal(answer.status, 200, answer.body);
+  assert.match(answer.headers['content-type'], /^application\/json/);
+  const held = JSON.parse(answer.body);
+  assert.equal(held.customerId, person.id);
+  assert.equal(held.tenant, 'demo');
+  assert.equal(held.orderCount, 3);
+  assert.deepEqual(held.orders.map((order) => order.orderId).sort(), [...finished, open].sort());
+  for (const word of person.words) assert.ok(answer.body.includes(word), `the export has ${word}`);
+  nothingOf(other, answer.body, 'the export of another');
+  for (const order of held.orders) {
+    const events = (await staff.order(order.orderId, 'events(first: 200) { nodes { type sequence version at command actor { kind subject displayName } change } }')).events.nodes;
+    const bare = (event) => ({ ...event, actor: Object.fromEntries(Object.entries(event.actor).filter(([, value]) => value !== null)) });
+    assert.deepEqual(order.events, events.map(bare));
+  }
+  const email = held.orders[0].customerDetails.email;
+  assert.deepEqual(JSON.parse((await get(`?email=${encodeURIComponent(email.toUpperCase())}`)).body).orders, [held.orders[0]]);
+  assert.deepEqual(JSON.parse((await get('?customerId=nobody')).body).orders, []);
+  for (const wrong of ['', '?customerId=', '?customerId=a&email=b', `?customerId=${person.id}&after=x`]) assert.equal((await get(wrong)).status, 400, wrong);
+  for (const role of ['customer', 'vendor']) assert.equal((await get(`?customerId=${person.id}`, staff.as(role, person.id))).status, 403);
+
+  const file = fresh('.json'), at = ['--tenant', 'demo', '--url', server.url, '--data', server.data];
+  let told = await run('export', ...at, '--customer', person.id, '-o', file);
+  assert.equal(told.code, 0, told.stderr);
+  assert.match(told.stderr, /3 orders/);
+  assert.deepEqual(JSON.parse(fs.readFileSync(file, 'utf8')).orders, held.orders);
+  assert.ok(!fs.existsSync(`${file}.resume`));
+  told = await run('export', ...at, '--email', email);
+  assert.equal(JSON.parse(told.stdout).orderCount, 1);
+  told = await run('export', ...at, '--customer', person.id, '--email', email);
+  assert.equal(told.code, 2);
+
+  await erased(staff, { customerId: person.id, force: true });
+  assert.deepEqual(JSON.parse((await get(`?customerId=${person.id}`)).body).orders, []);
+});
+
 test('without its master key the store does not open', async () => {
   const copy = fresh('-copy'), key = path.join(copy, 'master.key'), elsewhere = fresh('.key');
   staff.close();
