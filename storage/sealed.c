@@ -18,26 +18,29 @@ static struct oms_str belongs(const struct rt_address *actor, uint32_t version_f
     return oms_str_make(out, BELONGS_SIZE);
 }
 
-static void draw_key(struct rt_host *host, unsigned char out[STORE_VAULT_KEY_SIZE])
+/* 8 bytes at a time, and 4 that are not needed. */
+#define DRAWN_SIZE (STORE_VAULT_RANDOM_SIZE + 4)
+
+static void draw(struct rt_host *host, unsigned char out[DRAWN_SIZE])
 {
-    for (size_t i = 0; i < STORE_VAULT_KEY_SIZE; i += 8)
+    for (size_t i = 0; i < DRAWN_SIZE; i += 8)
         oms_put_be64(out + i, rt_random(host));
 }
 
 void store_unit_seal(const struct store_engine *engine, struct rt_host *host, struct store_unit *unit)
 {
-    unsigned char own[BELONGS_SIZE], data_key[STORE_VAULT_KEY_SIZE];
+    unsigned char own[BELONGS_SIZE], random[DRAWN_SIZE];
     if (!unit->personal.len)
         return;
     OMS_ASSERT(engine->vault);
-    draw_key(host, data_key);
+    draw(host, random);
     size_t mark = store_unit_begin_sealed(unit);
-    store_vault_seal(engine->vault, data_key,
+    store_vault_seal(engine->vault, random,
                      belongs(&unit->message.to, unit->version_from, unit->version_to, own),
                      oms_buf_str(&unit->personal), &unit->record, unit->key);
     store_unit_end_event(unit, mark);
     unit->has_key = true;
-    memset(data_key, 0, sizeof(data_key));
+    memset(random, 0, sizeof(random));
 }
 
 enum oms_status store_record_unseal(const struct store_vault *vault, struct oms_str wrapped,
@@ -90,11 +93,11 @@ static const struct rt_address nobody = {.tenant = UINT32_MAX, .kind = UINT8_MAX
 
 static enum oms_status put_check(struct store_engine *engine, struct rt_host *host)
 {
-    unsigned char data_key[STORE_VAULT_KEY_SIZE], wrapped[STORE_VAULT_WRAPPED_SIZE];
+    unsigned char random[DRAWN_SIZE], wrapped[STORE_VAULT_WRAPPED_SIZE];
     struct oms_buf none;
-    draw_key(host, data_key);
+    draw(host, random);
     oms_buf_init(&none, 64);
-    store_vault_seal(engine->vault, data_key, OMS_STR(""), OMS_STR(""), &none, wrapped);
+    store_vault_seal(engine->vault, random, OMS_STR(""), OMS_STR(""), &none, wrapped);
     oms_buf_fini(&none);
     const struct store_append append = {.actor = nobody, .key = oms_str_make(wrapped, sizeof(wrapped))};
     return engine->ops->append(engine, &append, 1);

@@ -1,10 +1,12 @@
 /*
  * Sealing what must be erasable although it lies in a log that is never rewritten.
  *
- * The personal texts of a unit are encrypted under a data key of their own (AES-256-GCM, NIST SP 800-38D),
- * the data key is wrapped by the master key (AES key wrap, RFC 3394) and stored beside the log. Who destroys
- * the wrapped key destroys the texts. A data key seals one message, so its nonce is fixed; what the message
- * belongs to is authenticated with it, so that no sealed text can be put into another record.
+ * The personal texts of a unit are encrypted under a data key of their own; the data key is wrapped by the
+ * master key and stored beside the log. Who destroys the wrapped key destroys the texts. Both are AES-256-GCM
+ * (NIST SP 800-38D). A data key seals one message, so its nonce is fixed; what the message belongs to is
+ * authenticated with it, so that no sealed text can be put into another record. A wrapped key has a random
+ * nonce of 96 bits: one master key is good for 2^32 units by the standard's count. (RFC 3394's key wrap needs
+ * none, but costs many times as much in OpenSSL 3.)
  *
  * A vault is immutable after init: any thread.
  */
@@ -17,17 +19,19 @@
 #include "runtime/base/str.h"
 
 #define STORE_VAULT_KEY_SIZE     32
-#define STORE_VAULT_WRAPPED_SIZE 40
+#define STORE_VAULT_NONCE_SIZE   12
+#define STORE_VAULT_RANDOM_SIZE  (STORE_VAULT_KEY_SIZE + STORE_VAULT_NONCE_SIZE)
 #define STORE_VAULT_TAG_SIZE     16 /* a sealed text is so much longer */
+#define STORE_VAULT_WRAPPED_SIZE (STORE_VAULT_NONCE_SIZE + STORE_VAULT_KEY_SIZE + STORE_VAULT_TAG_SIZE)
 
 struct store_vault;
 
 struct store_vault *store_vault_create(const unsigned char master[STORE_VAULT_KEY_SIZE]);
 void store_vault_destroy(struct store_vault *vault);
 
-/* Appends the sealed form of `plain` to `out` and writes the wrapped `data_key`. `belongs` is authenticated.
- */
-void store_vault_seal(const struct store_vault *vault, const unsigned char data_key[STORE_VAULT_KEY_SIZE],
+/* Appends the sealed form of `plain` to `out` and writes the wrapped key. `random` is the data key and the
+ * nonce of its wrapping: never used twice. `belongs` is authenticated. */
+void store_vault_seal(const struct store_vault *vault, const unsigned char random[STORE_VAULT_RANDOM_SIZE],
                       struct oms_str belongs, struct oms_str plain, struct oms_buf *out,
                       unsigned char wrapped[STORE_VAULT_WRAPPED_SIZE]);
 /*
