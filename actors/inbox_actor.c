@@ -93,7 +93,11 @@ static void submit(struct actors_shard *as, struct lane *lane, const struct oms_
     struct order_watch *watch = actors_watch(as, &lane->base.address, unit, 0);
     if (watch)
         actors_watch_hold(as, watch, lane->last_seq);
+    size_t waiting = lane->inbox.waiting;
     OMS_ASSERT(inbox_apply(&lane->inbox, oms_buf_str(event), now_ms) == OMS_OK);
+    tenant_counts_add(
+        &as->system->counts[lane->base.address.tenant],
+        (struct tenant_usage){.webhooks_waiting = (int64_t)lane->inbox.waiting - (int64_t)waiting});
     lane->inbox.version++;
 }
 

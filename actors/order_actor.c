@@ -373,8 +373,10 @@ static void commit(struct actors_shard *as, struct order_instance *oa, struct or
     order_decision_meta(order, command, context, 0, &meta);
     /* A creation has its room already: reserve_room. */
     bool is_new = order->version == 0;
-    struct tenant_usage delta = {-(int64_t)(is_new ? true : order_live(order)),
-                                 is_new ? 0 : (int64_t)decision->event_count};
+    struct tenant_usage delta = {
+        .open_orders = is_new ? -1 : -(int64_t)order_live(order),
+        .stored_events = is_new ? 0 : (int64_t)decision->event_count,
+    };
     oa->last_seq = store_submit(as->store, as->shard, unit);
     oa->unapplied++;
     struct order_watch *watch =

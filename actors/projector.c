@@ -195,6 +195,7 @@ static enum oms_status project_inbox(const struct rt_address *address, struct om
     unsigned char key[STORE_ADDRESS_KEY_SIZE];
     struct order_timer before = {0};
     enum oms_status status = OMS_OK;
+    struct tenant_usage delta = {0};
     struct inbox inbox;
     struct oms_buf bytes;
 
@@ -203,6 +204,7 @@ static enum oms_status project_inbox(const struct rt_address *address, struct om
     if (oms_str_present(base)) {
         status = inbox_decode(base, &inbox);
         before = inbox_timer(&inbox);
+        delta.webhooks_waiting -= (int64_t)inbox.waiting;
     }
     for (size_t i = 0; status == OMS_OK && i < count; i++)
         status = fold_inbox(&inbox, &records[i]);
@@ -212,6 +214,9 @@ static enum oms_status project_inbox(const struct rt_address *address, struct om
         store_address_key(address, key);
         store_writes_put(writes, STORE_STATE, oms_str_make(key, sizeof(key)), oms_buf_str(&bytes));
         put_timer(address, before, inbox_timer(&inbox), writes);
+        delta.webhooks_waiting += (int64_t)inbox.waiting;
+        tenant_counts_put(address->tenant, delta,
+                          writes); /* also nothing, so that windows make no difference */
     }
     oms_buf_fini(&bytes);
     inbox_fini(&inbox);

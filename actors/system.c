@@ -156,9 +156,9 @@ static enum oms_status load_tenants(struct actors_system *system, struct oms_err
     struct store_view *view = engine->ops->view_open(engine);
     struct store_iter *iter = engine->ops->iter_open(view, STORE_STATE, OMS_STR(""), OMS_STR_NONE);
     struct rt_address at = {.tenant = 1, .kind = RT_ACTOR_TENANT};
-    enum oms_status status = OMS_OK;
+    enum oms_status status = load_counts(system, 0); /* of the operator's inbox */
     struct oms_str key, value;
-    for (;;) {
+    while (status == OMS_OK) {
         unsigned char seek[STORE_ADDRESS_KEY_SIZE];
         store_address_key(&at, seek);
         engine->ops->iter_seek(iter, oms_str_make(seek, sizeof(seek)));

@@ -1,5 +1,5 @@
 /*
- * How much a tenant has: open orders and stored events.
+ * How much a tenant has: open orders, stored events, and webhooks that wait in its inbox.
  *
  * Two copies of the same numbers. The stored one is a fold of the log like every derived family
  * (projector.c), exact at the applied position, and checked by `liteoms verify`. The one in memory is what
@@ -22,11 +22,12 @@ struct store_writes;
 struct tenant_counts {
     _Atomic int64_t open_orders;
     _Atomic int64_t stored_events;
+    _Atomic int64_t webhooks_waiting;
 };
 
 /* Open orders are live ones (order_live): DRAFT, PENDING, CONFIRMED, SHIPPED. */
 struct tenant_usage {
-    int64_t open_orders, stored_events;
+    int64_t open_orders, stored_events, webhooks_waiting;
 };
 
 /* The stored counters lie beside the tenant's state. */

@@ -48,6 +48,7 @@ void store_writes_reset(struct store_writes *writes)
     }
     oms_buf_reset(&writes->bytes);
     writes->count = writes->sum_count = 0;
+    writes->sums_mixed = false;
     memset(writes->family_count, 0, sizeof(writes->family_count));
 }
 
@@ -86,17 +87,33 @@ void store_writes_delete(struct store_writes *writes, enum store_family family, 
 
 /* ---- counters ---- */
 
-/* A window visits actors by address, so a tenant's counters are added to in one run: the last sum is mostly
- * it. */
+static int compare_sum(const struct store_writes *writes, const struct store_writes_sum *sum,
+                       enum store_family family, struct oms_str key)
+{
+    if (sum->family != (uint8_t)family)
+        return sum->family < (uint8_t)family ? -1 : 1;
+    return oms_str_compare(oms_str_make(writes->bytes.data + sum->offset, sum->key_len), key);
+}
+
+/*
+ * A window visits actors by address, so a tenant's counters are added to in one run and keys ascend: the last
+ * sum is the one, or there is none. Whoever comes in another order is served all the same.
+ */
 static struct store_writes_sum *find_sum(struct store_writes *writes, enum store_family family,
                                          struct oms_str key)
 {
-    for (size_t i = writes->sum_count; i-- > 0;) {
-        struct store_writes_sum *sum = &writes->sums[i];
-        if (sum->family == family && sum->key_len == key.len &&
-            memcmp(writes->bytes.data + sum->offset, key.data, key.len) == 0)
-            return sum;
-    }
+    if (!writes->sum_count)
+        return NULL;
+    struct store_writes_sum *last = &writes->sums[writes->sum_count - 1];
+    int order = compare_sum(writes, last, family, key);
+    if (order == 0)
+        return last;
+    if (order < 0 && !writes->sums_mixed)
+        return NULL;
+    for (size_t i = 0; i < writes->sum_count; i++)
+        if (compare_sum(writes, &writes->sums[i], family, key) == 0)
+            return &writes->sums[i];
+    writes->sums_mixed = true;
     return NULL;
 }
 

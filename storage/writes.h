@@ -37,6 +37,7 @@ struct store_writes {
     size_t family_count[STORE_FAMILY_COUNT];
     struct store_writes_sum *sums;
     size_t sum_count, sum_cap;
+    bool sums_mixed; /* their keys do not ascend */
     /* made by store_writes_sorted, kept for the next window */
     struct store_writes_sort *sort;
     struct store_write *out;

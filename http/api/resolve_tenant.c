@@ -134,6 +134,7 @@ API_LEAF_FN(usage_orders, struct usage, api_write_int(out, p->counts.open_orders
 API_LEAF_FN(usage_events, struct usage, api_write_int(out, p->counts.stored_events))
 API_LEAF_FN(usage_streams, struct usage, api_write_int(out, (int64_t)p->streams))
 API_LEAF_FN(usage_requests, struct usage, api_write_int(out, (int64_t)p->requests))
+API_LEAF_FN(usage_waiting, struct usage, api_write_int(out, p->counts.webhooks_waiting))
 API_LEAF_FN(usage_keys, struct usage, api_write_int(out, (int64_t)p->keys))
 
 static const struct gql_binding bindings[] = {
@@ -152,6 +153,7 @@ static const struct gql_binding bindings[] = {
     API_LEAF("TenantUsage.storedEvents", usage_events),
     API_LEAF("TenantUsage.streams", usage_streams),
     API_LEAF("TenantUsage.requestsLastMinute", usage_requests),
+    API_LEAF("TenantUsage.webhooksWaiting", usage_waiting),
     API_LEAF("TenantUsage.apiKeys", usage_keys),
     API_LEAF("Viewer.subject", viewer_subject),
     API_LEAF("Viewer.displayName", viewer_name),

@@ -21,7 +21,7 @@ enum { EXIT_FINE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 #define TENANT_FIELDS                                                                                        \
     "tenantId status statusReason statusChangedBy statusChangedAt createdAt defaultCurrency corsOrigins "    \
     "limits { requestsPerSecond openOrders streams storedEvents } "                                          \
-    "usage { openOrders storedEvents streams requestsLastMinute apiKeys }"
+    "usage { openOrders storedEvents streams requestsLastMinute webhooksWaiting apiKeys }"
 #define KEY_FIELDS                                                                                           \
     "apiKeyId name prefix status permissions scope { customerId vendorId } createdAt createdBy expiresAt "   \
     "revokedAt revokedBy lastUsedAt"
@@ -288,6 +288,7 @@ static const struct manage_column tenant_record[] = {
     {"stored events", "usage.storedEvents"},
     {"streams", "usage.streams"},
     {"requests last minute", "usage.requestsLastMinute"},
+    {"webhooks waiting", "usage.webhooksWaiting"},
     {"API keys", "usage.apiKeys"}};
 static const struct manage_column key_columns[] = {{"ID", "apiKeyId"},
                                                    {"NAME", "name"},

@@ -3,6 +3,9 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
+import { createClient } from 'graphql-ws';
+import WebSocket from 'ws';
+
 import { Caller, Connection, basket } from './lib/client.mjs';
 import { Server, curl, fresh, sleep, until } from './lib/server.mjs';
 import { EventStream, tenantEvents } from './lib/streams.mjs';
@@ -192,6 +195,35 @@ test('a revocation holds from its answer on, on every shard, and ends streams', 
     }
   }
   sessions.forEach((one) => one.close());
+});
+
+test('over a WebSocket, and by a ticket, until it is revoked', async () => {
+  const made = await create({ name: 'socket', permissions: ['get_order'] });
+  const { orderId } = await admin.does('createOrder', basket());
+  const connect = () => createClient({ url: `${server.url.replace('http', 'ws')}/graphql`, webSocketImpl: WebSocket,
+    connectionParams: { authorization: `Bearer ${made.key}` }, retryAttempts: 0, lazy: false, onNonLazyError: () => {} });
+  const client = connect();
+  const query = () => new Promise((resolve, reject) => client.subscribe({ query: `{ getOrder(orderId: "${orderId}") { orderId } viewer { subject permissions } }` },
+    { next: resolve, error: reject, complete: () => {} }));
+  const first = await query();
+  assert.deepEqual([first.data.getOrder.orderId, first.data.viewer], [orderId, { subject: made.apiKey.apiKeyId, permissions: ['get_order'] }]);
+  const live = [];
+  let over;
+  const ended = new Promise((resolve) => { over = resolve; });
+  client.subscribe({ query: 'subscription { tenantEvents { cursor event { type } } }' }, { next: (item) => live.push(item), error: over, complete: () => over(live.at(-1)) });
+  await until(() => live.length, 10000, 'the first item');
+  const { streamTicket } = await machine(made.key).query('mutation { streamTicket { ticket } }');
+  await revoke(made.apiKey.apiKeyId);
+  assert.match(JSON.stringify(await ended), /FORBIDDEN/);
+  // The socket is open still, and can do nothing.
+  await assert.rejects(query(), (errors) => errors[0].extensions.code === 'UNAUTHENTICATED');
+  await client.dispose();
+  const ticket = await curl('-N', `${server.url}/graphql?ticket=${streamTicket.ticket}&query=${encodeURIComponent('subscription { tenantEvents { cursor } }')}`, '-H', 'Accept: text/event-stream');
+  assert.match(ticket.body, /FORBIDDEN/);
+  const again = new WebSocket(`${server.url.replace('http', 'ws')}/graphql`, 'graphql-transport-ws');
+  await new Promise((resolve) => again.on('open', resolve));
+  again.send(JSON.stringify({ type: 'connection_init', payload: { authorization: `Bearer ${made.key}` } }));
+  assert.equal(await new Promise((resolve) => again.on('close', resolve)), 4403);
 });
 
 test('keys live through kill -9, and so do revocations', async () => {

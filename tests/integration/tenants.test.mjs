@@ -35,7 +35,7 @@ after(async () => {
 });
 
 const tenantFields = `tenantId status statusReason statusChangedBy statusChangedAt createdAt defaultCurrency corsOrigins
-  limits { requestsPerSecond openOrders streams storedEvents } usage { openOrders storedEvents streams requestsLastMinute apiKeys }`;
+  limits { requestsPerSecond openOrders streams storedEvents } usage { openOrders storedEvents streams requestsLastMinute webhooksWaiting apiKeys }`;
 async function change(name, input, caller = operator) {
   const type = `${name[0].toUpperCase()}${name.slice(1)}Input`;
   return (await caller.query(`mutation($input: ${type}!) { ${name}(input: $input) { clientMutationId replayed result { success message }
@@ -137,10 +137,10 @@ test('settings: bad ones are refused whole, good ones hold at once', async () =>
   assert.equal((await does('updateTenant', { tenantId: 'acme', limits: { openOrders: 1000 } })).limits.streams, 3);
 });
 
-function deliver(secret, tenantId, body) {
+function deliver(secret, tenantId, body, topic = 'tenant_create_order') {
   const text = JSON.stringify(body), time = String(Math.floor(Date.now() / 1000));
   const signature = crypto.createHmac('sha256', secret).update(`${time}.${text}`).digest('hex');
-  return curl(`${server.url}/webhook/wss/${tenantId}/tenant_create_order`, '-H', `X-Wss-Signature-V2: ${signature}`, '-H', `X-Wss-Timestamp: ${time}`,
+  return curl(`${server.url}/webhook/wss/${tenantId}/${topic}`, '-H', `X-Wss-Signature-V2: ${signature}`, '-H', `X-Wss-Timestamp: ${time}`,
     '-H', 'Content-Type: application/json', '-d', text);
 }
 
@@ -262,6 +262,13 @@ test('stored events: creations are refused at the limit, orders that are there g
   await does('updateTenant', { tenantId: 'acme', limits: { storedEvents: 0 } });
   const room = await deliver('s3cret', 'acme', order);
   assert.ok(room.status < 300, `${room.status} ${room.body}`);
+  // An update ahead of its order waits, and is counted.
+  assert.equal((await tenant('acme')).usage.webhooksWaiting, 0);
+  const early = await deliver('s3cret', 'acme', { tracking_number: 'T-77', status: 'delivered', occurred_at: new Date().toISOString() }, 'shipment_tracker');
+  assert.equal(early.status, 202, early.body);
+  assert.equal((await tenant('acme')).usage.webhooksWaiting, 1);
+  await restart(undefined, 'kill');
+  assert.equal((await tenant('acme')).usage.webhooksWaiting, 1);
   await does('updateTenant', { tenantId: 'chatty', limits: { storedEvents: 0 } });
   await clerk().does('createOrder', basket());
 });
