@@ -4,8 +4,6 @@
 #include "actors/order_codec.h"
 #include "storage/store.h"
 
-_Static_assert(TENANT_COUNTS_KEY_SIZE == ORDER_ASIDE_KEY_SIZE, "they are among the asides");
-
 void tenant_counts_key(uint32_t tenant, unsigned char out[TENANT_COUNTS_KEY_SIZE])
 {
     const struct rt_address address = {.tenant = tenant, .kind = RT_ACTOR_TENANT};

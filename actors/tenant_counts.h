@@ -30,7 +30,7 @@ struct tenant_usage {
     int64_t open_orders, stored_events, webhooks_waiting;
 };
 
-/* The stored counters lie beside the tenant's state. */
+/* The stored counters lie beside the tenant's state, as an aside (order_codec.h). */
 #define TENANT_COUNTS_KEY_SIZE (STORE_ADDRESS_KEY_SIZE + 9)
 void tenant_counts_key(uint32_t tenant, unsigned char out[TENANT_COUNTS_KEY_SIZE]);
 /* Adds to the stored ones. */
