@@ -10,6 +10,8 @@
 struct tenant_table {
     const struct tenant_version **items; /* sorted by number */
     size_t count, cap;
+    uint32_t *names; /* numbers, hashed by name, with linear probing; 0: free */
+    size_t name_slots;
 };
 
 void tenant_table_fini(struct tenant_table *table);

@@ -368,34 +368,49 @@ static int mutate(struct run *run, const char *name, const char *select, struct 
     return status == EXIT_FINE ? print_payload(&run->arguments, data) : status;
 }
 
+/* One page; `first` is the list's. */
+static void print_tenants(const struct arguments *arguments, const struct oms_value *nodes, bool first)
+{
+    if (!arguments->json) {
+        manage_table_print(stdout, nodes, tenant_columns, OMS_COUNT_OF(tenant_columns), first);
+        return;
+    }
+    for (size_t i = 0; i < nodes->list.count; i++) {
+        fputs(first && i == 0 ? "[" : ",", stdout);
+        manage_json_print(stdout, &nodes->list.items[i]);
+    }
+    if (first && !nodes->list.count)
+        fputs("[", stdout);
+}
+
 static int tenant_list(struct run *run, struct oms_buf *variables)
 {
     static const char document[] =
         "query($after: String, $status: TenantStatus) { tenants(first: 200, after: $after, status: $status) "
         "{ nodes { " TENANT_FIELDS " } pageInfo { hasNextPage endCursor } } }";
     const struct oms_value *data;
-    struct oms_str after = OMS_STR_NONE;
-    for (bool more = true; more;) {
+    char after[64] = "";
+    for (bool first = true, more = true; more; first = false) {
         oms_buf_reset(variables);
         oms_buf_append_char(variables, '{');
         put_text(variables, "status", run->arguments.status);
-        put_text(variables, "after", oms_str_present(after) ? after.data : NULL);
+        put_text(variables, "after", after[0] ? after : NULL);
         oms_buf_append_char(variables, '}');
+        oms_arena_reset(&run->arena); /* of the page before */
         int status = ask(run, document, oms_buf_str(variables), &data);
         if (status != EXIT_FINE)
             return status;
         const struct oms_value *page = oms_value_get_set(data, "tenants");
         const struct oms_value *info = oms_value_get_set(page, "pageInfo");
         const struct oms_value *next = oms_value_get_set(info, "hasNextPage");
-        if (run->arguments.json)
-            manage_json_print(stdout, oms_value_get_set(page, "nodes"));
-        else
-            manage_table_print(stdout, oms_value_get_set(page, "nodes"), tenant_columns,
-                               OMS_COUNT_OF(tenant_columns));
-        more = next && next->kind == OMS_VALUE_BOOL && next->boolean;
+        const struct oms_value *end = oms_value_get_set(info, "endCursor");
+        print_tenants(&run->arguments, oms_value_get_set(page, "nodes"), first);
+        more = next && next->boolean && end;
         if (more)
-            after = oms_str_copy(&run->arena, oms_value_get_set(info, "endCursor")->text);
+            snprintf(after, sizeof(after), "%.*s", OMS_STR_ARG(end->text));
     }
+    if (run->arguments.json)
+        fputs("]\n", stdout);
     return EXIT_FINE;
 }
 
@@ -476,8 +491,8 @@ static int key_list(struct run *run, struct oms_buf *variables)
     if (run->arguments.json)
         manage_json_print(stdout, oms_value_get_set(data, "apiKeys"));
     else
-        manage_table_print(stdout, oms_value_get_set(data, "apiKeys"), key_columns,
-                           OMS_COUNT_OF(key_columns));
+        manage_table_print(stdout, oms_value_get_set(data, "apiKeys"), key_columns, OMS_COUNT_OF(key_columns),
+                           true);
     return EXIT_FINE;
 }
 

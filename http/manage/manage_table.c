@@ -73,7 +73,7 @@ static int width_of(const char *text)
 }
 
 void manage_table_print(FILE *out, const struct oms_value *list, const struct manage_column *columns,
-                        size_t count)
+                        size_t count, bool titles)
 {
     int widths[COLUMNS_MAX] = {0};
     struct oms_buf text;
@@ -86,7 +86,7 @@ void manage_table_print(FILE *out, const struct oms_value *list, const struct ma
             if (width_of(text.data) > widths[c])
                 widths[c] = width_of(text.data);
         }
-    for (size_t i = 0; i <= list->list.count; i++)
+    for (size_t i = !titles; i <= list->list.count; i++)
         for (size_t c = 0; c < count; c++) {
             const char *shown = columns[c].title;
             if (i) {

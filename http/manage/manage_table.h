@@ -11,9 +11,10 @@ struct manage_column {
     const char *path; /* of names with dots: "usage.openOrders"; a list is shown with commas */
 };
 
-/* Prints the objects of the list under a line of titles, each column as wide as it needs. */
+/* Prints the objects of the list under a line of titles (unless told not to), each column as wide as it
+ * needs. */
 void manage_table_print(FILE *out, const struct oms_value *list, const struct manage_column *columns,
-                        size_t count);
+                        size_t count, bool titles);
 /* Prints one object, a line per column. */
 void manage_record_print(FILE *out, const struct oms_value *object, const struct manage_column *columns,
                          size_t count);

@@ -55,6 +55,25 @@ test('beside a running server: create, show, update, suspend, activate, remove, 
   });
 });
 
+test('many tenants: lists by pages, and names are found', async () => {
+  await withServer({ args: ['--shards', '2'] }, async (server) => {
+    const operator = new Caller(server, 'operator', 'op', { tenant: 'demo' });
+    const many = Array.from({ length: 450 }, (_, i) => `shop-${i}`);
+    await Promise.all(many.map((name) => operator.query('mutation($input: CreateTenantInput!) { createTenant(input: $input) { userErrors { code } } }', { input: { name } })));
+    const listed = (await json(server.data, 'tenant', 'list')).map((one) => one.tenantId);
+    assert.deepEqual([...listed].sort(), [...many, 'demo'].sort());
+    const table = (await fine(server.data, 'tenant', 'list')).trim().split('\n');
+    assert.equal(table.length, 452);
+    assert.equal(table.filter((line) => line.startsWith('NAME')).length, 1);
+    assert.deepEqual(await json(server.data, 'tenant', 'list', '--status', 'REMOVED'), []);
+    for (const name of ['shop-0', 'shop-123', 'shop-449']) {
+      const caller = operator.as('staff', 'sam', { tenant: name });
+      assert.equal((await caller.query('{ tenant { tenantId } }')).tenant.tenantId, name);
+    }
+    operator.close();
+  });
+});
+
 test('API keys', async () => {
   await withServer({ config: { single_tenant: 'shop' } }, async (server) => {
     const { data } = server;

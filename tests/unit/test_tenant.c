@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -10,6 +11,7 @@
 #include "actors/money.h"
 #include "actors/tenant.h"
 #include "actors/tenant_settings.h"
+#include "actors/tenant_table.h"
 #include "runtime/base/assert.h"
 #include "runtime/base/buf.h"
 #include "runtime/base/json.h"
@@ -283,6 +285,40 @@ static void a_first_configuration_wins(void **state)
     tenant_version_release(tenant);
 }
 
+static void a_table_finds_by_number_and_by_name(void **state)
+{
+    struct tenant_table table = {0};
+    char name[32];
+
+    (void)state;
+    assert_null(tenant_table_by_name(&table, OMS_STR("t1")));
+    for (uint32_t i = 1; i <= 300; i++) {
+        uint32_t number = i % 2 ? i : 601 - i; /* not in order */
+        struct tenant_version *tenant;
+
+        snprintf(name, sizeof name, "t%u", number);
+        tenant = tenant_create_default(oms_str_of(name));
+        tenant->number = number;
+        tenant_table_put(&table, tenant);
+    }
+    for (uint32_t number = 1; number <= 600; number++) {
+        bool there = number % 2 == 1;
+        const struct tenant_version *found;
+
+        snprintf(name, sizeof name, "t%u", number);
+        found = tenant_table_by_name(&table, oms_str_of(name));
+        assert_ptr_equal(found, tenant_table_get(&table, number));
+        assert_int_equal(found != NULL, there);
+    }
+    /* A new version takes the old one's place. */
+    struct tenant_version *next = tenant_create_default(OMS_STR("t7"));
+    next->number = 7;
+    tenant_table_put(&table, next);
+    assert_ptr_equal(tenant_table_by_name(&table, OMS_STR("t7")), next);
+    assert_int_equal(table.count, 300);
+    tenant_table_fini(&table);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -295,6 +331,7 @@ int main(void)
         cmocka_unit_test(holds_are_counted),
         cmocka_unit_test(the_api_and_the_configuration_share_a_tenant),
         cmocka_unit_test(a_first_configuration_wins),
+        cmocka_unit_test(a_table_finds_by_number_and_by_name),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
