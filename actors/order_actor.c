@@ -463,6 +463,7 @@ static void run_command(struct actors_shard *as, struct order_instance *oa, stru
                     "The change is larger than %u bytes when stored", OMS_UNIT_BYTES_MAX);
     } else if (unit && order->version == 0 && !reserve_room(counts_of(as, oa), &tenant->limits, &decision)) {
         decision.kind = ORDER_DECISION_REFUSED;
+        as->stats.commands_over_limit++;
         store_unit_recycle(as->store, as->shard, unit);
         unit = NULL;
     }

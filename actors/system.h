@@ -108,6 +108,7 @@ void tenant_call_send(struct rt_shard *shard, struct tenant_call *call);
 struct actors_stats {
     uint64_t orders_live, orders_thawed;
     uint64_t commands_accepted, commands_refused, commands_replayed;
+    uint64_t commands_over_limit; /* of those refused, for a limit of the tenant */
     uint64_t reads;
     uint64_t loads_cached, loads_pool; /* states found without and with a blocking read */
     uint64_t held;                     /* replies that wait for durability now */

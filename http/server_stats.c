@@ -26,6 +26,7 @@ enum stat {
     STAT_ORDERS_THAWED,
     STAT_ACCEPTED,
     STAT_REFUSALS,
+    STAT_OVER_LIMIT,
     STAT_REPLAYED,
     STAT_READS,
     STAT_LOADS_CACHED,
@@ -79,6 +80,8 @@ static const struct {
     [STAT_ORDERS_THAWED] = {false, "liteoms_orders_thawed", "Order actors with a decoded state."},
     [STAT_ACCEPTED] = {true, "liteoms_commands_accepted_total", "Commands that made a unit of work."},
     [STAT_REFUSALS] = {true, "liteoms_commands_refused_total", "Commands refused by the domain."},
+    [STAT_OVER_LIMIT] = {true, "liteoms_commands_over_limit_total",
+                         "New orders refused for a tenant's open_orders or stored_events."},
     [STAT_REPLAYED] = {true, "liteoms_commands_replayed_total", "Commands answered from an idempotency key."},
     [STAT_READS] = {true, "liteoms_order_reads_total", "Reads of single orders."},
     [STAT_LOADS_CACHED] = {true, "liteoms_order_loads_cached_total", "Orders loaded without blocking."},
@@ -171,6 +174,7 @@ static void copy(struct rt_shard *shard, struct http_server_stats *all)
     values[STAT_ORDERS_THAWED] = a->orders_thawed;
     values[STAT_ACCEPTED] = a->commands_accepted;
     values[STAT_REFUSALS] = a->commands_refused;
+    values[STAT_OVER_LIMIT] = a->commands_over_limit;
     values[STAT_REPLAYED] = a->commands_replayed;
     values[STAT_READS] = a->reads;
     values[STAT_LOADS_CACHED] = a->loads_cached;

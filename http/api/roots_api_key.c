@@ -12,6 +12,7 @@
 #include "runtime/base/datetime.h"
 #include "runtime/base/json.h"
 #include "runtime/base/limits.h"
+#include "runtime/base/log.h"
 #include "runtime/base/prng.h"
 
 struct key_payload {
@@ -63,6 +64,10 @@ static void answer(struct api_tenant_task *own)
             payload.text = oms_str_make(k->text, sizeof(k->text) - 1);
         }
     }
+    if (!task->refusals.count && !own->call.replayed)
+        OMS_LOG(OMS_LOG_INFO, k->created ? "api_key.created" : "api_key.revoked",
+                OMS_LOG_STR("tenant", task->tenant->name), OMS_LOG_STR("key", k->wanted.id),
+                OMS_LOG_STR("subject", task->principal.subject));
     api_task_execute(task, &payload);
     api_task_finish(task);
 }

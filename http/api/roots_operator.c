@@ -14,6 +14,7 @@
 #include "http/api/roots_tenant.h"
 #include "runtime/base/assert.h"
 #include "runtime/base/limits.h"
+#include "runtime/base/log.h"
 
 struct operator_task {
     struct api_tenant_task own;
@@ -55,6 +56,10 @@ static void answer(struct api_tenant_task *own)
         const struct tenant_version *made = actors_tenant_by_name(task->request->as->shard, o->name);
         task->tenant = made ? tenant_version_hold(made) : NULL;
     }
+    if (task->tenant && !task->refusals.count && !own->call.replayed)
+        OMS_LOG(OMS_LOG_INFO, "tenant.changed", OMS_LOG_STR("tenant", task->tenant->name),
+                OMS_LOG_STR("by_mutation", task->field->field),
+                OMS_LOG_STR("subject", task->request->claims->subject));
     if (task->tenant) {
         http_claims_principal(task->request->claims, task->tenant->number, &task->principal);
         api_tenant_payload_init(own, &payload);

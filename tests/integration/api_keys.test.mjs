@@ -77,6 +77,8 @@ test('a key is told once and works over HTTP/1.1 and HTTP/2', async () => {
   assert.equal(JSON.stringify(await keys()).includes(made.key.slice(25)), false);
   assert.ok(Date.now() - Date.parse(listed.lastUsedAt) < 130_000, listed.lastUsedAt);
   assert.equal(server.log.includes(made.key.slice(25)), false);
+  const [logged] = server.events('api_key.created');
+  assert.deepEqual([logged.tenant, logged.key, logged.subject], ['acme', made.apiKey.apiKeyId, 'ann']);
 });
 
 test('it may what is written in it and no more', async () => {

@@ -217,6 +217,8 @@ test('open orders: the limit is reached exactly by a crowd on two shards, and cl
   }
   const usage = async () => (await tenant('small')).usage;
   assert.equal((await usage()).openOrders, 25);
+  await until(async () => await server.metric('liteoms_commands_over_limit_total') === 55, 5000, 'the counter');
+  assert.ok(server.events('tenant.changed').some((event) => event.tenant === 'small' && event.by_mutation === 'createTenant' && event.subject === 'op'));
   // A repeat of one that was made is no new order.
   const input = basket();
   await crowd[0].does('cancelOrder', { orderId: made[0].order.orderId, cancellationReason: 'x' });

@@ -146,14 +146,28 @@ static void corrupt_bytes_never_decode_to_nonsense(void **state)
     struct oms_prng prng;
     struct oms_buf bytes;
 
+    const struct tenant_api_key key = {.id = OMS_STR("00000001aaaaaaaaaaaa"),
+                                       .name = OMS_STR("sync"),
+                                       .permissions = PERMISSION_BIT(PERMISSION_GET_ORDER),
+                                       .scope = {PERMISSION_SCOPE_VENDOR, OMS_STR("v")}};
+
     (void)state;
+    for (unsigned i = 0; i < 20; i++) {
+        char id[TENANT_API_KEY_ID_SIZE];
+        struct tenant_api_key one = key;
+
+        tenant_api_key_id(1, (const unsigned char[6]){(unsigned char)i}, id);
+        one.id = oms_str_make(id, sizeof id);
+        assert_true(tenant_version_add_api_key(tenant, &one, 1, NULL));
+    }
+    tenant_version_set_status(tenant, TENANT_SUSPENDED, OMS_STR("why"), OMS_STR("who"), 5);
     oms_buf_init(&bytes, 1 << 20);
     tenant_version_encode(tenant, &bytes);
     oms_prng_seed(&prng, 5);
     for (size_t len = 0; len < bytes.len; len += 7)
         if (tenant_version_decode(oms_str_make(bytes.data, len), &back) == OMS_OK)
             tenant_version_release(back);
-    for (int i = 0; i < 2000; i++) {
+    for (int i = 0; i < 6000; i++) {
         size_t at = oms_prng_below(&prng, bytes.len);
         char was = bytes.data[at];
 
@@ -161,6 +175,12 @@ static void corrupt_bytes_never_decode_to_nonsense(void **state)
         if (tenant_version_decode(oms_buf_str(&bytes), &back) == OMS_OK) {
             assert_true(tenant_name_valid(back->name));
             assert_non_null(tenant_workflow(back, 0));
+            for (size_t k = 0; k < back->api_key_count; k++) { /* nothing of it may become more than it was */
+                uint32_t number;
+
+                assert_true(tenant_api_key_id_parse(back->api_keys[k].id, &number));
+                assert_int_equal(back->api_keys[k].permissions & ~PERMISSION_ALL, 0);
+            }
             tenant_version_release(back);
         }
         bytes.data[at] = was;
