@@ -193,7 +193,8 @@ test('wrong usage', async () => {
 test('single-tenant mode: a token without a tenant means it, everywhere', async () => {
   const pair = keys('ec');
   const issuer = { issuer: 'https://idp.example', audience: 'a', algorithms: ['ES256'], key_file: pair.file, tenants: ['shop'], roles: ['staff', 'admin', 'operator'], operator: true };
-  const config = { single_tenant: 'shop', issuers: [issuer] };
+  const other = { issuer: 'https://other.example', audience: 'a', algorithms: ['ES256'], key_file: pair.file, tenants: '*', roles: '*' };
+  const config = { single_tenant: 'shop', issuers: [issuer, other] };
   const data = fresh('-data');
   const token = (more = {}) => sign('ES256', pair.secret, { iss: 'https://idp.example', aud: 'a', sub: 'sam', roles: ['admin'], exp: now() + 600, ...more });
   await withServer({ data, dev: false, config, args: ['--shards', '2'] }, async (server) => {
@@ -212,6 +213,9 @@ test('single-tenant mode: a token without a tenant means it, everywhere', async 
     for (const path_ of ['/export/orders.jsonl', '/webhook/waiting']) assert.equal((await curl(`${server.url}${path_}`, '-H', `Authorization: Bearer ${token()}`)).status, 200, path_);
     // The operator without a tenant means it as well; an API key brings its own.
     assert.equal((await caller.as(token({ roles: ['operator'] })).query('{ tenant { tenantId } }')).tenant.tenantId, 'shop');
+    // An issuer that is not marked asserts the role in vain.
+    const vain = await caller.as(token({ iss: 'https://other.example', roles: ['operator', 'admin'] })).post('{ tenants { nodes { tenantId } } }');
+    assert.equal(vain.json.errors[0].extensions.code, 'FORBIDDEN');
     const made = await caller.query('mutation { createApiKey(input: { name: "k", permissions: ["get_order"] }) { key } }');
     assert.equal((await caller.connection.data(made.createApiKey.key, '{ tenant { tenantId } }')).tenant.tenantId, 'shop');
     caller.close();

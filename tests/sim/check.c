@@ -150,7 +150,9 @@ static void check_timeline(struct world *world, struct store_view *view, unsigne
         model_fail(world->model, "order %u/%u: its timeline ends at version %" PRIu64, tenant, slot, version);
 }
 
-static void check_order(struct world *world, struct store_view *view, unsigned tenant, unsigned slot)
+/* Adds what the order contributes to its tenant's counters. */
+static void check_order(struct world *world, struct store_view *view, unsigned tenant, unsigned slot,
+                        struct tenant_usage *sum)
 {
     struct rt_address address;
     unsigned char key[STORE_ADDRESS_KEY_SIZE];
@@ -170,6 +172,8 @@ static void check_order(struct world *world, struct store_view *view, unsigned t
     } else if (exists) {
         check_notes(world, view, tenant, slot, order);
         model_compare(world->model, tenant, slot, order, "recovered");
+        sum->open_orders += world->model->orders[tenant][slot].tip.stage <= ORDER_STAGE_SHIPPED;
+        sum->stored_events += (int64_t)order->event_count;
         check_timeline(world, view, tenant, slot);
     }
     oms_buf_fini(&bytes);
@@ -193,14 +197,28 @@ static void check_tenant(struct world *world, unsigned index)
     }
 }
 
+/* The counters that limits are held to begin with what the orders are. */
+static void check_counts(struct world *world, unsigned tenant, const struct tenant_usage *sum)
+{
+    struct tenant_usage usage = actors_usage(world->system, world->tenants[tenant].number);
+    if (usage.open_orders != sum->open_orders || usage.stored_events != sum->stored_events)
+        model_fail(world->model,
+                   "tenant %u counts %" PRId64 " open orders and %" PRId64 " events; there are %" PRId64
+                   " and %" PRId64,
+                   tenant, usage.open_orders, usage.stored_events, sum->open_orders, sum->stored_events);
+}
+
 /* After recovery the derived families are the whole log's, and equal the model. */
 void check_recovered(struct world *world)
 {
     struct store_view *view = world->engine->ops->view_open(world->engine);
     for (unsigned tenant = 0; tenant < SIM_TENANTS && !world_failed(world); tenant++) {
+        struct tenant_usage sum = {0};
         check_tenant(world, tenant);
         for (unsigned slot = 0; slot < SIM_SLOTS && !world_failed(world); slot++)
-            check_order(world, view, tenant, slot);
+            check_order(world, view, tenant, slot, &sum);
+        if (!world_failed(world))
+            check_counts(world, tenant, &sum);
     }
     world->engine->ops->view_close(view);
 }
