@@ -24,9 +24,9 @@
 #define KIB              UINT64_C(1024)
 #define GIB              (KIB * KIB * KIB)
 
-const char *const http_config_keys[] = {"listen",   "tls",           "data",      "shards",  "dev",
-                                        "graphiql", "single_tenant", "log_level", "limits",  "graphql",
-                                        "issuers",  "tenants",       "webhooks",  "privacy", NULL};
+const char *const http_config_keys[] = {
+    "listen", "tls",     "data",    "shards",  "dev",      "graphiql", "single_tenant", "log_level",
+    "limits", "graphql", "issuers", "tenants", "webhooks", "nats",     "privacy",       NULL};
 
 const char *const http_config_privacy_keys[] = {"master_key_file", "erasure_log", NULL};
 
@@ -262,6 +262,7 @@ static void read_top(struct http_settings *top, struct http_config *config, cons
     read_privacy(top, config, folder);
     read_limits(top, config);
     http_graphql_settings_read(top, folder, &config->arena, &config->graphql);
+    http_nats_settings_read(top, folder, &config->arena, &config->nats);
     read_issuers(top, config, folder);
     read_tenants(top, config, folder);
     read_webhooks(top, config, folder);

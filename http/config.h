@@ -12,6 +12,7 @@
 #include "actors/tenant_webhook.h"
 #include "http/auth/issuer.h"
 #include "http/graphql_settings.h"
+#include "http/nats_settings.h"
 #include "http/server_h2o.h"
 #include "runtime/base/arena.h"
 #include "runtime/base/log.h"
@@ -35,6 +36,7 @@ struct http_config {
     unsigned drain_timeout_ms;
     unsigned token_cache_max; /* per shard */
     struct http_graphql_settings graphql;
+    struct http_nats_settings nats;
     const struct tenant_webhook *webhooks; /* of the operator's carrier account */
     size_t webhook_count;
     uint64_t disk_reserve_bytes;

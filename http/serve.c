@@ -26,6 +26,7 @@
 #include "http/demo.h"
 #include "http/export/export.h"
 #include "http/metrics.h"
+#include "http/nats/bus.h"
 #include "http/ops.h"
 #include "http/privacy/erasures.h"
 #include "http/privacy/master_key.h"
@@ -64,6 +65,7 @@ struct serve {
     struct stream_front *front;
     struct http_assets *assets; /* NULL: no /graphiql */
     struct webhook_receiver *webhooks;
+    struct nats_bus *nats; /* NULL: no broker is configured */
     struct http_ops ops;
     struct http_issuer dev_issuer, host_issuer;
     struct http_host_access host_access;
@@ -409,6 +411,17 @@ static enum oms_status make_server(struct serve *serve, struct oms_error *error)
     return http_server_create(&server, &serve->server, error);
 }
 
+static void make_nats(struct serve *serve)
+{
+    const struct nats_bus_config config = {.host = serve->host,
+                                           .settings = &serve->config->nats,
+                                           .metrics = serve->metrics,
+                                           .receiver = serve->webhooks,
+                                           .system = serve->system};
+    if (config.settings->enabled)
+        serve->nats = nats_bus_create(&config);
+}
+
 /* ---- running ---- */
 
 static void print_demo(struct serve *serve)
@@ -472,6 +485,7 @@ static enum oms_status run(struct serve *serve, const sigset_t *signals, struct 
         http_jwks_stop(serve->jwks);
         http_server_drain(serve->server, 0);
         http_server_wait_drained(serve->server);
+        nats_bus_stop(serve->nats);
         return status;
     }
     http_jwks_wait_first(serve->jwks, OMS_JWKS_START_MS);
@@ -490,6 +504,7 @@ static enum oms_status run(struct serve *serve, const sigset_t *signals, struct 
     if (!http_server_wait_drained(serve->server))
         OMS_LOG(OMS_LOG_WARN, "server.drain_timed_out",
                 OMS_LOG_U64("timeout_ms", serve->config->drain_timeout_ms));
+    nats_bus_stop(serve->nats);
     return OMS_OK;
 }
 
@@ -524,6 +539,7 @@ static void fini(struct serve *serve)
     if (serve->host)
         serve->host->ops->destroy(serve->host);
     http_exports_destroy(serve->exports);
+    nats_bus_destroy(serve->nats);
     if (serve->api) {
         stream_hub_destroy(serve->api); /* after the connections, which close their readers */
         api_destroy(serve->api);
@@ -567,6 +583,7 @@ static enum oms_status make(struct serve *serve, struct oms_error *error)
         (status = open_erasures(serve, error)) != OMS_OK || (status = make_actors(serve, error)) != OMS_OK ||
         (status = make_auth(serve, error)) != OMS_OK || (status = make_api(serve, error)) != OMS_OK)
         return status;
+    make_nats(serve);
     serve->stats = http_server_stats_create(serve->host, serve->metrics, serve->store, serve->api);
     return make_server(serve, error);
 }

@@ -198,6 +198,24 @@
 #define OMS_INBOX_WAIT_MS          (24ll * 3600 * 1000)
 #define OMS_INBOX_EXPIRED_KEEP_MS  (7ll * 24 * 3600 * 1000)
 
+/* ---- the broker (NATS) ---- */
+#define OMS_NATS_URLS_MAX          16
+#define OMS_NATS_NAME_BYTES_MAX    128   /* of a stream, a consumer */
+#define OMS_NATS_SUBJECT_BYTES_MAX 512
+#define OMS_NATS_PAYLOAD_BYTES_MAX (64u << 20) /* of a message that is read; the broker has its own maximum */
+#define OMS_NATS_IN_FLIGHT         64    /* of one consumer: messages worked on at a time (default) */
+#define OMS_NATS_IN_FLIGHT_MAX     1024
+#define OMS_NATS_ACK_WAIT_MS       30000 /* of a consumer: the broker sends again what is not answered */
+#define OMS_NATS_PULL_BYTES_MAX    (16u << 20) /* of the messages of one pull */
+#define OMS_NATS_WINDOW_EVENTS     1024  /* published and not acknowledged yet, */
+#define OMS_NATS_WINDOW_BYTES      (16u << 20) /* or fewer, when they are large */
+#define OMS_NATS_CONNECT_MS        3000
+#define OMS_NATS_RETRY_MIN_MS      250   /* between tries to connect; they double */
+#define OMS_NATS_RETRY_MAX_MS      10000
+#define OMS_NATS_ANSWER_MS         10000 /* the broker's time to answer before everything is begun anew */
+#define OMS_NATS_STOP_MS           5000  /* an orderly end waits so long for what was published */
+#define OMS_NATS_MARK_MS           1000  /* between two records of how far a tenant's events are published */
+
 /* ---- actors in memory (defaults; per shard) ---- */
 #define OMS_ORDERS_THAWED_MAX   16384
 #define OMS_ORDERS_RESIDENT_MAX 2000000

@@ -51,6 +51,8 @@ static const struct library_rule {
     {"rocksdb/", "storage/store_rocksdb.c"},
     {"h2o.h", "http/h2o/"},
     {"h2o/", "http/h2o/"},
+    {"nats.h", "http/nats/link.c"},
+    {"nats/", "http/nats/link.c"},
     {"openssl/", NULL},
     {"nghttp2/", NULL},
     {"jansson", NULL},

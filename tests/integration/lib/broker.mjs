@@ -1,0 +1,122 @@
+// A real nats-server with JetStream: its own port, its own folder, stopped, killed with -9, started again.
+import { execFileSync, spawn } from 'node:child_process';
+import fs from 'node:fs';
+import net from 'node:net';
+import { AckPolicy, connect, DeliverPolicy, headers, nanos, StringCodec } from 'nats';
+
+import { fresh, sleep } from './server.mjs';
+
+const binary = process.env.NATS_SERVER ?? ['/usr/sbin/nats-server', '/usr/bin/nats-server', '/usr/local/bin/nats-server']
+  .find((file) => fs.existsSync(file)) ?? 'nats-server';
+const text = StringCodec();
+
+const running = new Set();
+process.on('exit', () => running.forEach((child) => child.kill('SIGKILL')));
+
+const freePort = () => new Promise((resolve) => {
+  const probe = net.createServer().listen(0, '127.0.0.1', () => {
+    const { port } = probe.address();
+    probe.close(() => resolve(port));
+  });
+});
+
+const answers = (port) => new Promise((resolve) => {
+  const socket = net.connect(port, '127.0.0.1', () => { socket.destroy(); resolve(true); });
+  socket.on('error', () => resolve(false));
+});
+
+export class Broker {
+  // more: lines of its configuration; login: options of a client.
+  static async make({ more = '', login = {}, max = {} } = {}) {
+    const broker = new Broker();
+    Object.assign(broker, { port: await freePort(), store: fresh('-jetstream'), more, login, max });
+    return broker;
+  }
+
+  static async start(options) {
+    const broker = await Broker.make(options);
+    await broker.start();
+    return broker;
+  }
+
+  get url() { return `nats://127.0.0.1:${this.port}`; }
+
+  async start() {
+    const file = fresh('-nats.conf');
+    fs.writeFileSync(file, `host: 127.0.0.1\nport: ${this.port}\njetstream { store_dir: "${this.store}" ${this.jetstream ?? ''} }\n${this.more}\n`);
+    this.child = spawn(binary, ['-c', file], { stdio: ['ignore', 'ignore', 'pipe'] });
+    this.log = '';
+    this.child.stderr.on('data', (part) => { this.log += part; });
+    running.add(this.child);
+    const child = this.child;
+    this.exited = new Promise((resolve) => child.on('close', () => { running.delete(child); resolve(); }));
+    const end = Date.now() + 20000;
+    while (!await answers(this.port)) {
+      if (Date.now() > end || this.child.exitCode !== null) throw new Error(`the broker does not start: ${this.log}`);
+      await sleep(20);
+    }
+  }
+
+  async kill() {
+    this.child.kill('SIGKILL');
+    await this.exited;
+  }
+
+  async stop() {
+    await this.client?.close();
+    this.client = undefined;
+    if (this.child.exitCode === null && this.child.signalCode === null) {
+      this.child.kill('SIGTERM');
+      await this.exited;
+    }
+  }
+
+  wipe() { fs.rmSync(this.store, { recursive: true, force: true }); }
+
+  // A connected client of our own; it reconnects.
+  async connect() {
+    this.client ??= await connect({ servers: `127.0.0.1:${this.port}`, maxReconnectAttempts: -1, reconnectTimeWait: 100, waitOnFirstConnect: true, ...this.login });
+    return this.client;
+  }
+
+  async manager() { return (await this.connect()).jetstreamManager(); }
+
+  // Publishes; `id` is the message's.
+  async publish(subject, payload, id, more = {}) {
+    const head = headers();
+    if (id) head.set('Nats-Msg-Id', id);
+    for (const [name, value] of Object.entries(more)) head.set(name, value);
+    return (await this.connect()).jetstream().publish(subject, text.encode(typeof payload === 'string' ? payload : JSON.stringify(payload)), { headers: head });
+  }
+
+  // All messages of a stream now, oldest first: [{ seq, subject, id, headers, json }].
+  async read(stream, subject) {
+    const manager = await this.manager();
+    let info;
+    try { info = await manager.streams.info(stream); } catch { return []; }
+    if (!info.state.messages) return [];
+    const consumer = await (await this.connect()).jetstream().consumers.get(stream,
+      { deliver_policy: DeliverPolicy.All, ...(subject ? { filterSubjects: subject } : {}) });
+    const found = [];
+    const { num_pending: wanted } = await consumer.info(true).catch(() => ({ num_pending: info.state.messages }));
+    if (!wanted) return [];
+    const messages = await consumer.consume({ max_messages: 500, expires: 5000 });
+    for await (const message of messages) {
+      found.push({ seq: message.seq, subject: message.subject, id: message.headers?.get('Nats-Msg-Id'), headers: message.headers, json: message.json() });
+      if (message.info.pending === 0) break;
+    }
+    await messages.close();
+    return found;
+  }
+
+  async consumer(stream, durable) { return (await this.manager()).consumers.info(stream, durable); }
+}
+
+export const certificates = (subject = '/CN=localhost', names = 'DNS:localhost,IP:127.0.0.1') => {
+  const cert = fresh('-nats-cert.pem'), key = fresh('-nats-key.pem');
+  execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-keyout', key, '-out', cert,
+    '-days', '2', '-subj', subject, '-addext', `subjectAltName=${names}`], { stdio: 'ignore' });
+  return { cert, key };
+};
+
+export { AckPolicy, nanos };
