@@ -7,6 +7,7 @@
  * at once.
  */
 #include "actors/inbox_state.h"
+#include "actors/mark.h"
 #include "actors/order.h"
 #include "actors/order_codec.h"
 #include "actors/order_terms.h"
@@ -169,6 +170,20 @@ static enum oms_status project_tenant(const struct rt_address *address, const st
     return OMS_OK;
 }
 
+/* ---- marks ---- */
+
+/* The same: a unit holds the whole mark. */
+static enum oms_status project_mark(const struct rt_address *address, const struct store_record *records,
+                                    size_t count, struct store_writes *writes)
+{
+    struct mark mark;
+    const struct store_record *last = &records[count - 1];
+    if (last->event_count != 1 || mark_decode(last->events[0], &mark) != OMS_OK ||
+        mark.version != last->version_to)
+        return OMS_CORRUPT;
+    return project_tenant(address, records, count, writes);
+}
+
 /* ---- inboxes ---- */
 
 /* A lane's timer is due while something waits: whoever wakes it has what waits tried. */
@@ -234,6 +249,8 @@ static enum oms_status project(void *context, const struct store_vault *vault, c
         return project_order(vault, actor, base, records, count, scratch, writes);
     case RT_ACTOR_TENANT:
         return project_tenant(actor, records, count, writes);
+    case RT_ACTOR_MARK:
+        return project_mark(actor, records, count, writes);
     case RT_ACTOR_INBOX:
         return project_inbox(actor, base, records, count, writes);
     default:

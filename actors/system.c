@@ -87,6 +87,8 @@ static void on_applied(struct rt_shard *shard, struct store_unit *unit)
         order_actor_applied(as, &unit->message.to);
     else if (unit->message.to.kind == RT_ACTOR_INBOX)
         inbox_actor_applied(as, &unit->message.to);
+    else if (unit->message.to.kind == RT_ACTOR_MARK)
+        mark_actor_applied(as, &unit->message.to);
     else
         tenant_actor_applied(as, &unit->message.to);
     store_unit_recycle(as->store, shard, unit);
@@ -194,6 +196,7 @@ static struct actors_shard *shard_create(struct actors_system *system, struct rt
     rt_shard_register(shard, RT_ACTOR_ORDER, &order_actor_class);
     rt_shard_register(shard, RT_ACTOR_TENANT, &tenant_actor_class);
     rt_shard_register(shard, RT_ACTOR_INBOX, &inbox_actor_class);
+    rt_shard_register(shard, RT_ACTOR_MARK, &mark_actor_class);
     rt_shard_on_turn_end(shard, turn_end, as);
     store_attach(system->config.store, shard, on_durable, on_applied);
     as->tick.fire = tick;

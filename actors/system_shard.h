@@ -78,17 +78,21 @@ void actors_watch_hold(struct actors_shard *as, struct order_watch *watch, uint6
 enum { ORDER_MESSAGE_CALL = 1, ORDER_MESSAGE_TIMER };
 /* … and of the tenant actor. */
 enum { TENANT_MESSAGE_CALL = 1 };
+/* … and of a mark. */
+enum { MARK_MESSAGE_CALL = 1 };
 /* … and of a lane of an inbox, which gets ORDER_MESSAGE_TIMER too. */
 enum { INBOX_MESSAGE_CALL = 1 };
 
 extern const struct rt_actor_class order_actor_class;
 extern const struct rt_actor_class tenant_actor_class;
 extern const struct rt_actor_class inbox_actor_class;
+extern const struct rt_actor_class mark_actor_class;
 
 /* A unit of this actor is materialised; the caller recycles the node. */
 void order_actor_applied(struct actors_shard *as, const struct rt_address *address);
 void tenant_actor_applied(struct actors_shard *as, const struct rt_address *address);
 void inbox_actor_applied(struct actors_shard *as, const struct rt_address *address);
+void mark_actor_applied(struct actors_shard *as, const struct rt_address *address);
 
 /* A due deadline on its way to its order. Comes home by itself; allocated and freed by order_timers.c. */
 struct order_timer_message {

@@ -133,6 +133,7 @@ static void on_tenant(void *context, struct rt_shard *shard, const struct tenant
     http_cors_set(serve->cors[rt_shard_index(shard)], tenant->number, tenant->cors_origins,
                   tenant->status == TENANT_REMOVED ? 0 : tenant->cors_origin_count);
     webhook_receiver_tenant(serve->webhooks, shard, tenant);
+    nats_bus_tenant(serve->nats, shard, tenant);
 }
 
 static bool is_ready(void *context, const char **why)
@@ -417,7 +418,8 @@ static void make_nats(struct serve *serve)
                                            .settings = &serve->config->nats,
                                            .metrics = serve->metrics,
                                            .receiver = serve->webhooks,
-                                           .system = serve->system};
+                                           .system = serve->system,
+                                           .api = serve->api};
     if (config.settings->enabled)
         serve->nats = nats_bus_create(&config);
 }

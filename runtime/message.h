@@ -17,7 +17,12 @@
 struct rt_shard;
 
 /* What lives behind an address; the store keeps these numbers. */
-enum rt_actor_kind { RT_ACTOR_TENANT = 1, RT_ACTOR_ORDER = 2, RT_ACTOR_INBOX = 3 };
+enum rt_actor_kind {
+    RT_ACTOR_TENANT = 1,
+    RT_ACTOR_ORDER = 2,
+    RT_ACTOR_INBOX = 3,
+    RT_ACTOR_MARK = 6,
+};
 
 /* Names one actor. `key` is 16 bytes that the actor's layer chooses (an order's id; zero for a tenant). */
 struct rt_address {

@@ -13,12 +13,12 @@
 
 struct http_claims {
     unsigned holds;
-    enum principal_kind kind; /* USER or API_KEY */
-    int64_t expires_ms;  /* last instant at which they count, skew included */
-    bool is_operator;    /* an issuer marked so asserted the role */
-    bool tenant_claimed; /* the token has the tenant claim at all, whatever of it was allowed */
-    bool any_tenant;     /* the issuer may assert every tenant */
-    uint64_t key_mark;   /* of the published key that signed the token; 0: a configured one */
+    enum principal_kind kind; /* USER or API_KEY; SYSTEM for readers of the server's own */
+    int64_t expires_ms;       /* last instant at which they count, skew included */
+    bool is_operator;         /* an issuer marked so asserted the role */
+    bool tenant_claimed;      /* the token has the tenant claim at all, whatever of it was allowed */
+    bool any_tenant;          /* the issuer may assert every tenant */
+    uint64_t key_mark;        /* of the published key that signed the token; 0: a configured one */
     struct oms_str issuer, subject;
     struct oms_str display_name, vendor_id, customer_id; /* absent when the token has none */
     const struct oms_str *tenants;                       /* claimed and allowed */

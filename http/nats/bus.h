@@ -13,8 +13,11 @@
 #include "http/nats_settings.h"
 
 struct actors_system;
+struct api;
 struct nats_bus;
 struct rt_host;
+struct rt_shard;
+struct tenant_version;
 struct webhook_receiver;
 
 struct nats_bus_config {
@@ -23,11 +26,15 @@ struct nats_bus_config {
     struct http_metrics *metrics;              /* may be NULL */
     struct webhook_receiver *receiver;
     struct actors_system *system;
+    struct api *api; /* with its streams */
 };
 
-/* After the actors are created, before the host starts; connecting begins with it. */
+/* After the actors and the API are created, before the host starts; connecting begins with it. */
 struct nats_bus *nats_bus_create(const struct nats_bus_config *config);
-/* Says good-bye to the broker; from no shard, while the host runs or before it started. NULL is allowed. */
+/* For actors_config.on_tenant, also before the bus is there (NULL). */
+void nats_bus_tenant(struct nats_bus *bus, struct rt_shard *shard, const struct tenant_version *tenant);
+/* Waits a moment for what is under way, and says good-bye to the broker; from no shard, while
+ * the host runs. NULL is allowed. */
 void nats_bus_stop(struct nats_bus *bus);
 /* After the host has been destroyed, which knows the timer. NULL is allowed. */
 void nats_bus_destroy(struct nats_bus *bus);

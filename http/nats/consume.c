@@ -110,7 +110,7 @@ static void pull(struct nats_bus *bus, struct nats_consumer *consumer)
     unsigned room = consumer->settings->in_flight - consumer->working;
     char tail[64];
 
-    if (consumer->state != NATS_CONSUMER_PULLING || consumer->asked ||
+    if (bus->stop_ms || consumer->state != NATS_CONSUMER_PULLING || consumer->asked ||
         2 * room < consumer->settings->in_flight)
         return;
     consumer->asked = room;
@@ -354,6 +354,12 @@ void nats_consume_message(struct nats_bus *bus, struct nats_event *event)
                                   .answer = answered,
                                   .context = incoming};
     name_it(incoming, &in);
+    if (bus->stop_ms) { /* somebody else may have it at once */
+        nak(incoming, 0);
+        free_incoming(incoming);
+        consumer->working--;
+        return;
+    }
     if (address(incoming, &in))
         webhook_deliver(&in);
 }
@@ -373,6 +379,15 @@ void nats_consume_down(struct nats_bus *bus)
         bus->consumers[i].state = NATS_CONSUMER_DOWN;
         bus->consumers[i].asked = 0;
     }
+}
+
+bool nats_consume_finish(struct nats_bus *bus)
+{
+    unsigned working = 0;
+
+    for (size_t i = 0; i < bus->consumer_count; i++)
+        working += bus->consumers[i].working;
+    return working == 0;
 }
 
 static void tick_consumer(struct nats_bus *bus, struct nats_consumer *consumer, int64_t now_ms)

@@ -159,6 +159,13 @@ static void end_with(struct stream_session *session, enum stream_end end, const 
 
 /* ---- where it stands ---- */
 
+/* A reader of the server's own, as who publishes to a broker: in no count of a tenant's streams, and reads
+ * from where it was, however long ago. */
+static bool is_ours(const struct http_claims *claims)
+{
+    return claims->kind == PRINCIPAL_SYSTEM;
+}
+
 /* The first place in the ring behind the cursor. */
 static uint64_t place_after(const struct stream_topic *topic, struct ids_cursor cursor)
 {
@@ -202,7 +209,7 @@ static void read_log(struct stream_session *session)
     bool fresh = session->state == STREAM_SESSION_JOINING;
     session->state = STREAM_SESSION_CATCHUP;
     session->catchup = stream_catchup_create(session->topic, session, session->cursor);
-    session->catchup->ask_kept = fresh && hub->replay_ms;
+    session->catchup->ask_kept = fresh && hub->replay_ms && !is_ours(session->claims);
     stream_catchup_ask(session->catchup);
 }
 
@@ -530,6 +537,11 @@ static bool count_in(struct opening *opening)
         return refuse(opening, "SERVER_STOPPING", "The server is stopping: connect again in a moment");
     if (ss->stats.readers >= OMS_STREAMS_MAX)
         return refuse(opening, "BUSY", "The server has as many streams as it can: retry in a moment");
+    if (is_ours(opening->request->claims)) {
+        ss->stats.readers++;
+        ss->stats.opened++;
+        return true;
+    }
     uint32_t before = atomic_fetch_add_explicit(count, 1, memory_order_relaxed);
     if (most && before >= most) {
         atomic_fetch_sub_explicit(count, 1, memory_order_relaxed);
@@ -547,8 +559,10 @@ static bool count_in(struct opening *opening)
 
 static void count_out(struct stream_session *session)
 {
-    atomic_fetch_sub_explicit(&session->ss->hub->tenant_streams[session->tenant], 1, memory_order_relaxed);
     session->ss->stats.readers--;
+    if (is_ours(session->claims))
+        return;
+    atomic_fetch_sub_explicit(&session->ss->hub->tenant_streams[session->tenant], 1, memory_order_relaxed);
     if (session->counted)
         stream_subject_give(session->ss, session->tenant, session->claims);
 }

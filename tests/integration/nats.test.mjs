@@ -105,3 +105,262 @@ test('the tenant is one token, whatever its name', async () => {
   assert.equal(info.num_redelivered <= 1, true);
   dots.connection.close();
 });
+
+// ---- events out ----
+
+// The tenant's event log as the API has it, oldest first.
+async function logOf(server, tenant = 'demo') {
+  const admin = new Caller(server, 'admin', 'admin', { tenant });
+  const found = [];
+  for (let after = '0'; ;) {
+    const page = (await admin.query('query($after: String) { tenantEventLog(after: $after, first: 200) { nodes { id cursor type order { orderId version } } pageInfo { endCursor hasNextPage } } }', { after })).tenantEventLog;
+    found.push(...page.nodes);
+    if (!page.pageInfo.hasNextPage) break;
+    after = page.pageInfo.endCursor;
+  }
+  admin.connection.close();
+  return found;
+}
+
+const tokenOf = (name) => name.replaceAll('.', '%2E');
+const publishedOf = (broker, tenant = 'demo') => broker.read('LITEOMS', `liteoms.events.${tokenOf(tenant)}.>`);
+
+// Everything of the log is in the stream, once and in the log's order, under its cursor and its subject.
+async function same(server, broker, tenant = 'demo', { ms = 60000, once = true } = {}) {
+  const log = await logOf(server, tenant);
+  const last = log.at(-1).cursor;
+  let found = await until(async () => {
+    const messages = await publishedOf(broker, tenant);
+    return messages.some(({ json }) => json.cursor === last) && messages;
+  }, ms, `the last of ${log.length} events of ${tenant} in the stream`);
+  if (!once) { // the first of each counts
+    const seen = new Set();
+    found = found.filter(({ id }) => !seen.has(id) && seen.add(id));
+  }
+  assert.deepEqual(found.map(({ json }) => json.cursor), log.map(({ cursor }) => cursor));
+  found.forEach((message, i) => {
+    assert.ok(message.id.startsWith(`${tenant}:${log[i].cursor}:`), message.id);
+    assert.equal(message.subject, `liteoms.events.${tokenOf(tenant)}.${log[i].order.orderId}.${log[i].type}`);
+    assert.equal(message.json.id, log[i].id);
+  });
+  return found;
+}
+
+const place = (caller, ref) => caller.does('createOrder', { externalRef: ref, customerDetails: { name: 'Ada' }, destination: { city: 'Berlin', country: 'DE' },
+  lineItems: [{ productSku: 'TEA', productName: 'Tea', vendor: { vendorId: 'tea' }, orderQuantity: 2, productPrice: { amount: '8.40', currency: 'EUR' } }] });
+let numbers = 0;
+// Orders with several events each, several at a time.
+async function work(caller, count) {
+  await Promise.all(Array.from({ length: count }, async () => {
+    const order = await place(caller, `OUT-${process.pid}-${++numbers}`);
+    await caller.does('placeHold', { orderId: order.orderId, reason: 'look' });
+    await caller.does('cancelOrder', { orderId: order.orderId, cancellationReason: 'no' });
+  }));
+}
+
+test('every event once, in order, with its order as of it', async () => {
+  await work(caller, 20);
+  const found = await same(server, broker);
+  await same(server, broker, 'with.dots');
+  const one = found.find(({ json }) => json.type === 'ORDER_CREATED' && json.order.externalRef?.startsWith('OUT-'));
+  assert.deepEqual(Object.keys(one.json).sort(), ['actor', 'at', 'change', 'command', 'commit', 'cursor', 'id', 'order', 'sequence', 'type', 'version']);
+  assert.equal(one.json.order.stage, 'CONFIRMED');
+  assert.equal(one.json.order.lineItems[0].productSku, 'TEA');
+  const cancelled = found.find(({ json }) => json.type === 'ORDER_CANCELLED');
+  assert.equal(cancelled.json.order.stage, 'CANCELLED');
+  assert.equal(cancelled.json.order.version, cancelled.json.version);
+});
+
+test('the broker is killed with -9 while events flow', async () => {
+  for (let i = 0; i < 3; i++) {
+    const working = work(caller, 30);
+    await sleep(60 * i);
+    await until(async () => await server.metric('liteoms_nats_connected') === 1, 20000, 'the connection');
+    await broker.kill();
+    await working; // nobody waits for a broker
+    assert.equal((await fetch(`${server.url}/readyz`)).status, 200);
+    await broker.start();
+  }
+  await same(server, broker);
+  assert.ok(server.events('nats.disconnected').length >= 3);
+});
+
+test('a server starts without a broker, and its events flow when there is one', async () => {
+  const later = await Broker.make();
+  const own = await Server.start({ config: configured(later) });
+  const admin = new Caller(own, 'admin');
+  await work(admin, 5);
+  assert.equal((await fetch(`${own.url}/readyz`)).status, 200);
+  assert.equal(await own.metric('liteoms_nats_connected'), 0);
+  assert.ok(await own.metric('liteoms_nats_lag_commits') > 0);
+  assert.equal(own.events('nats.no_broker').length, 1); // said once, though it is tried again and again
+  await later.start();
+  await same(own, later);
+  await until(async () => await own.metric('liteoms_nats_lag_commits') === 0, 5000, 'nothing to be behind');
+  admin.connection.close();
+  await own.stop();
+  await own.verify();
+  await later.stop();
+});
+
+test('the server is killed with -9 while events flow', async () => {
+  const other = await Broker.start();
+  let own = await Server.start({ config: configured(other) });
+  const { data } = own;
+  for (let i = 0; i < 3; i++) {
+    const admin = new Caller(own, 'admin');
+    const working = work(admin, 40).catch(() => {});
+    await sleep(80 + 60 * i);
+    await own.kill();
+    await working;
+    admin.connection.close();
+    own = await Server.start({ data, config: configured(other) });
+  }
+  await same(own, other);
+  await own.stop();
+  await own.verify();
+  // Stopped in good order, it publishes nothing twice, not even to the broker's own memory of ids.
+  own = await Server.start({ data, config: configured(other) });
+  await until(() => own.events('nats.publishing').length, 10000, 'the stream');
+  await sleep(500);
+  assert.equal(await own.metric('liteoms_nats_published_total'), 0);
+  await own.stop();
+  await other.stop();
+});
+
+test('what the stream acknowledged and lost is published again', async () => {
+  const other = await Broker.start();
+  const own = await Server.start({ config: configured(other) });
+  const admin = new Caller(own, 'admin');
+  await work(admin, 5);
+  await same(own, other);
+  await other.stop();
+  const kept = fresh('-kept');
+  fs.cpSync(other.store, kept, { recursive: true });
+  await other.start();
+  await work(admin, 5);
+  await same(own, other);
+  // As after a power cut: the store ends before what was acknowledged.
+  await other.kill();
+  other.wipe();
+  fs.cpSync(kept, other.store, { recursive: true });
+  await other.start();
+  await same(own, other);
+  assert.equal(own.events('nats.stream_lost_events').length, 1);
+  // And without any store.
+  await other.kill();
+  other.wipe();
+  await other.start();
+  await work(admin, 2);
+  await same(own, other);
+  admin.connection.close();
+  await own.stop();
+  await other.stop();
+});
+
+test('a lost stream can be left behind', async () => {
+  const other = await Broker.start();
+  let own = await Server.start({ config: configured(other, { publish: { on_stream_lost: 'continue' } }) });
+  let admin = new Caller(own, 'admin');
+  await work(admin, 3);
+  await same(own, other);
+  admin.connection.close();
+  await own.stop();
+  await other.stop();
+  other.wipe();
+  await other.start();
+  own = await Server.start({ data: own.data, config: configured(other, { publish: { on_stream_lost: 'continue' } }) });
+  admin = new Caller(own, 'admin');
+  const before = (await logOf(own)).length;
+  await work(admin, 2);
+  const log = await logOf(own);
+  const found = await until(async () => { const all = await publishedOf(other); return all.at(-1)?.json.cursor === log.at(-1).cursor && all; }, 10000, 'the last event');
+  assert.deepEqual(found.map(({ json }) => json.cursor), log.slice(before).map(({ cursor }) => cursor));
+  admin.connection.close();
+  await own.stop();
+  await other.stop();
+});
+
+test('somebody else writes to the stream', async () => {
+  const other = await Broker.start();
+  const own = await Server.start({ config: configured(other) });
+  const admin = new Caller(own, 'admin');
+  await until(() => own.events('nats.publishing').length, 10000, 'the stream');
+  let over = false;
+  const noise = (async () => { while (!over) { await other.publish('liteoms.events.noise', {}); await sleep(15); } })();
+  await work(admin, 10);
+  await same(own, other);
+  over = true;
+  await noise;
+  admin.connection.close();
+  await own.stop();
+  await other.stop();
+});
+
+test('an event that is too large for the broker comes without its order', async () => {
+  const small = await Broker.start({ more: 'max_payload: 6000' });
+  const own = await Server.start({ config: configured(small) });
+  const admin = new Caller(own, 'admin');
+  await admin.does('createOrder', { externalRef: 'LARGE', customerDetails: { name: 'Ada' }, destination: { city: 'Berlin', country: 'DE' },
+    lineItems: Array.from({ length: 40 }, (_, i) => ({ productSku: `SKU-${i}`, productName: 'Something with a name', vendor: { vendorId: 'tea' }, orderQuantity: 2, productPrice: { amount: '8.40', currency: 'EUR' } })) });
+  const found = await same(own, small);
+  const large = found.find(({ headers }) => headers.get('Liteoms-Shortened') === 'true' && headers.get('Nats-Msg-Id'));
+  assert.deepEqual(Object.keys(large.json.order), ['orderId']);
+  assert.equal(await own.metric('liteoms_nats_shortened_total') >= 1, true);
+  admin.connection.close();
+  await own.stop();
+  await small.stop();
+});
+
+test('tokens, users, TLS, and what is not permitted', async () => {
+  const file = (text) => { const name = fresh('-secret'); fs.writeFileSync(name, `${text}\n`); return name; };
+  const [token, wrong, password] = [file('s3cret'), file('other'), file('pw')];
+  const locked = await Broker.start({ more: 'authorization { token: "s3cret" }', login: { token: 's3cret' } });
+  let own = await Server.start({ config: configured(locked, { token_file: wrong }) });
+  await until(() => own.events('nats.no_broker').length, 10000, 'a refusal');
+  assert.match(own.events('nats.no_broker')[0].reason, /[Aa]uthori[sz]ation/);
+  fs.writeFileSync(wrong, 's3cret\n'); // the file is read at each try
+  await same(own, locked);
+  assert.ok(!own.log.includes('s3cret'));
+  await own.stop();
+  await locked.stop();
+
+  const users = `authorization { users: [ { user: a, password: pw, permissions: { publish: { deny: "liteoms.events.other.>" } } } ] }`;
+  const limited = await Broker.start({ more: users, login: { user: 'a', pass: 'pw' } });
+  own = await Server.start({ config: configured(limited, { user: 'a', password_file: password }) });
+  await same(own, limited);
+  const other = new Caller(own, 'admin', 'admin', { tenant: 'other' });
+  await place(other, 'DENIED');
+  await until(() => own.events('nats.fault').length, 10000, 'the broker to say so');
+  assert.match(own.events('nats.fault')[0].reason, /[Pp]ermissions? [Vv]iolation/);
+  other.connection.close();
+  await own.stop();
+  await limited.stop();
+
+  const pair = certificates(), foreign = certificates('/CN=elsewhere', 'DNS:elsewhere');
+  const tls = ({ cert, key }) => `tls { cert_file: "${cert}", key_file: "${key}" }`;
+  const secure = await Broker.start({ more: tls(pair), login: { tls: { caFile: pair.cert } } });
+  own = await Server.start({ config: configured(secure, { tls: { ca: pair.cert } }) });
+  await same(own, secure);
+  await own.stop();
+  await secure.stop();
+  const false1 = await Broker.start({ more: tls(foreign) });
+  own = await Server.start({ config: configured(false1, { tls: { ca: foreign.cert } }) }); // trusted, but of another name
+  await until(() => own.events('nats.no_broker').length, 10000, 'a refusal');
+  assert.equal(await own.metric('liteoms_nats_connected'), 0);
+  await own.stop();
+  await false1.stop();
+});
+
+test('a mistake in the configuration is named', async () => {
+  for (const [nats, message] of [
+    [{}, /'nats\.urls' must name 1 to 16 servers/],
+    [{ urls: ['127.0.0.1:4222'] }, /'nats\.urls' must begin with nats:/],
+    [{ urls: ['nats://a:b@127.0.0.1'] }, /'nats\.urls' must hold no user or password/],
+    [{ urls: ['nats://a'], token_file: 'x', credentials_file: 'y' }, /names more than one of/],
+    [{ urls: ['nats://a'], consume: [{ subject: 'a.{tenant}' }] }, /'nats\.consume\[0\]\.topic' is missing/],
+    [{ urls: ['nats://a'], consume: [{}, {}] }, /names the durable 'liteoms' of one stream twice/],
+    [{ urls: ['nats://a'], publish: { subject_prefix: 'a..b' } }, /'nats\.publish\.subject_prefix' must be tokens/],
+    [{ urls: ['nats://a'], publish: { streams: 'x' } }, /'nats\.publish\.streams' is not a known key; did you mean 'stream'/],
+  ]) await assert.rejects(Server.start({ config: { nats } }), message);
+});

@@ -60,6 +60,8 @@ export class Broker {
   async kill() {
     this.child.kill('SIGKILL');
     await this.exited;
+    await this.client?.close();
+    this.client = undefined;
   }
 
   async stop() {
@@ -92,20 +94,19 @@ export class Broker {
   // All messages of a stream now, oldest first: [{ seq, subject, id, headers, json }].
   async read(stream, subject) {
     const manager = await this.manager();
-    let info;
-    try { info = await manager.streams.info(stream); } catch { return []; }
-    if (!info.state.messages) return [];
-    const consumer = await (await this.connect()).jetstream().consumers.get(stream,
-      { deliver_policy: DeliverPolicy.All, ...(subject ? { filterSubjects: subject } : {}) });
     const found = [];
-    const { num_pending: wanted } = await consumer.info(true).catch(() => ({ num_pending: info.state.messages }));
-    if (!wanted) return [];
-    const messages = await consumer.consume({ max_messages: 500, expires: 5000 });
-    for await (const message of messages) {
-      found.push({ seq: message.seq, subject: message.subject, id: message.headers?.get('Nats-Msg-Id'), headers: message.headers, json: message.json() });
-      if (message.info.pending === 0) break;
+    let made;
+    try {
+      made = await manager.consumers.add(stream, { ack_policy: AckPolicy.None, deliver_policy: DeliverPolicy.All, inactive_threshold: nanos(10000),
+        ...(subject ? { filter_subject: subject } : {}) });
+    } catch { return found; }
+    const consumer = await (await this.connect()).jetstream().consumers.get(stream, made.name);
+    while (found.length < made.num_pending) {
+      const part = await consumer.fetch({ max_messages: Math.min(500, made.num_pending - found.length), expires: 5000 });
+      for await (const message of part)
+        found.push({ seq: message.seq, subject: message.subject, id: message.headers?.get('Nats-Msg-Id'), headers: message.headers, json: message.json() });
     }
-    await messages.close();
+    await manager.consumers.delete(stream, made.name).catch(() => {});
     return found;
   }
 
