@@ -496,8 +496,8 @@ void nats_link_stop(struct nats_link *link)
     if (nats_CloseAndWait(LIBRARY_MS) != NATS_OK)
         OMS_LOG(OMS_LOG_WARN, "nats.library_hangs", OMS_LOG_U64("waited_ms", LIBRARY_MS));
     /*
-     * At the end of the process libnats 3.4.1 frees what OpenSSL 3 frees again, and that crashes; but not while
-     * it is open.
+     * At the end of the process libnats 3.4.1 frees what OpenSSL 3 frees again, and that crashes; but not
+     * while it is open.
      */
     (void)nats_Open(-1);
 }
