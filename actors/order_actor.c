@@ -496,7 +496,9 @@ static void run_call(struct actors_shard *as, struct order_instance *oa, struct 
         return;
     }
     struct access access;
-    if (!permission_evaluate(&tenant->permissions, call->principal, &as->scratch, &access)) {
+    struct principal who = *call->principal;
+    actors_principal_own(as->shard, &who); /* this shard's, which is newer or the same */
+    if (!permission_evaluate(&tenant->permissions, &who, &as->scratch, &access)) {
         call_finish(as, call, ORDER_CALL_BUSY);
         return;
     }

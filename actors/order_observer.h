@@ -5,7 +5,7 @@
  * A unit's watch is made when the unit has been submitted, is shown each event right after it was applied (so
  * that the order is as of that event), and waits with the held replies: `committed` is called when the unit
  * is durable, before the reply to its command leaves, and in the order in which the shard made its units.
- * Units of tenants are reported as well, without events, since the commit numbers of a partition have no gap
+ * Units of tenants and users are reported as well, without events, since the commit numbers of a partition have no gap
  * and whoever puts several shards' units in order counts on that.
  *
  * Where nobody listens this costs a test or two per unit: each shard has a flag per partition, set by
@@ -46,6 +46,8 @@ struct order_observer {
                       enum oms_status status);
     /* The shard's tenant has this version from now on; called after actors_config.on_tenant. */
     void (*tenant)(void *context, struct rt_shard *shard, const struct tenant_version *tenant);
+    /* What is stored of a user grants something else from now on. */
+    void (*user)(void *context, struct rt_shard *shard, const struct user_version *user);
 };
 
 /* Before the host starts; NULL for none. The observer outlives the system's last turn. */

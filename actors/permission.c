@@ -9,6 +9,7 @@
 
 #include <stdlib.h>
 
+#include "actors/user.h"
 #include "runtime/base/arena.h"
 #include "runtime/base/assert.h"
 #include "runtime/base/hash.h"
@@ -208,13 +209,14 @@ static enum oms_status parse_scope(const struct oms_value *row, size_t index, st
 static enum oms_status check_row_keys(const struct oms_value *row, size_t index, const char *holder_key,
                                       struct oms_error *error)
 {
-    const char *known[] = {holder_key, "permission", "permissions", "scope"};
+    const char *known[] = {"permission", "permissions", "scope", holder_key};
+    size_t count = OMS_COUNT_OF(known) - !holder_key;
 
     for (size_t i = 0; i < row->object.count; i++) {
         struct oms_str name = row->object.fields[i].name;
         bool found = false;
 
-        for (size_t k = 0; k < OMS_COUNT_OF(known); k++)
+        for (size_t k = 0; k < count; k++)
             found = found || oms_str_eq_c(name, known[k]);
         if (!found)
             return oms_error_set(error, OMS_INVALID, "row %zu: unknown key '%.*s'", index, OMS_STR_ARG(name));
@@ -222,42 +224,62 @@ static enum oms_status check_row_keys(const struct oms_value *row, size_t index,
     return OMS_OK;
 }
 
-static enum oms_status parse_row(struct permission_rows *rows, const struct oms_value *row, size_t index,
-                                 const char *holder_key, struct oms_error *error)
+static enum oms_status parse_holder(const struct oms_value *row, size_t index, const char *holder_key,
+                                    struct oms_str *out, struct oms_error *error)
 {
-    const struct oms_value *holder;
+    const struct oms_value *holder = oms_value_get_set(row, holder_key);
+
+    if (!holder || holder->kind != OMS_VALUE_STRING || !holder->text.len ||
+        holder->text.len > OMS_NAME_BYTES_MAX)
+        return oms_error_set(error, OMS_INVALID, "row %zu: %s must be a string of 1 to %d bytes", index,
+                             holder_key, OMS_NAME_BYTES_MAX);
+    *out = holder->text;
+    return OMS_OK;
+}
+
+/* With a `holder_key` the row says whose it is, else it is `holder`'s. */
+static enum oms_status parse_row(struct permission_rows *rows, const struct oms_value *row, size_t index,
+                                 const char *holder_key, struct oms_str holder, struct oms_error *error)
+{
     struct permission_scope scope;
     uint64_t permissions;
     enum oms_status status;
 
     if (row->kind != OMS_VALUE_OBJECT)
         return oms_error_set(error, OMS_INVALID, "row %zu: must be an object", index);
-    if ((status = check_row_keys(row, index, holder_key, error)) != OMS_OK)
-        return status;
-    holder = oms_value_get_set(row, holder_key);
-    if (!holder || holder->kind != OMS_VALUE_STRING || !holder->text.len ||
-        holder->text.len > OMS_NAME_BYTES_MAX)
-        return oms_error_set(error, OMS_INVALID, "row %zu: %s must be a string of 1 to %d bytes", index,
-                             holder_key, OMS_NAME_BYTES_MAX);
-    if ((status = parse_permissions(row, index, &permissions, error)) != OMS_OK ||
+    if ((status = check_row_keys(row, index, holder_key, error)) != OMS_OK ||
+        (holder_key && (status = parse_holder(row, index, holder_key, &holder, error)) != OMS_OK) ||
+        (status = parse_permissions(row, index, &permissions, error)) != OMS_OK ||
         (status = parse_scope(row, index, &scope, error)) != OMS_OK)
         return status;
-    status = permission_rows_add(rows, holder->text, permissions, scope);
+    status = permission_rows_add(rows, holder, permissions, scope);
     if (status != OMS_OK)
         return oms_error_set(error, status, "row %zu: too many rows", index);
     return OMS_OK;
 }
 
-enum oms_status permission_rows_parse(struct permission_rows *rows, const struct oms_value *list,
-                                      const char *holder_key, struct oms_error *error)
+static enum oms_status parse_rows(struct permission_rows *rows, const struct oms_value *list,
+                                  const char *holder_key, struct oms_str holder, struct oms_error *error)
 {
     enum oms_status status = OMS_OK;
 
     if (list->kind != OMS_VALUE_LIST)
         return oms_error_set(error, OMS_INVALID, "a list of rows is expected");
     for (size_t i = 0; status == OMS_OK && i < list->list.count; i++)
-        status = parse_row(rows, &list->list.items[i], i, holder_key, error);
+        status = parse_row(rows, &list->list.items[i], i, holder_key, holder, error);
     return status;
+}
+
+enum oms_status permission_rows_parse(struct permission_rows *rows, const struct oms_value *list,
+                                      const char *holder_key, struct oms_error *error)
+{
+    return parse_rows(rows, list, holder_key, OMS_STR_NONE, error);
+}
+
+enum oms_status permission_rows_parse_of(struct permission_rows *rows, const struct oms_value *list,
+                                         struct oms_str holder, struct oms_error *error)
+{
+    return parse_rows(rows, list, NULL, holder, error);
 }
 
 /* ---- the built-in rolemap ---- */
@@ -282,8 +304,8 @@ enum oms_status permission_rows_parse(struct permission_rows *rows, const struct
 
 /* What a signed webhook may do: what its topics stand for. Which of them, its configuration says. */
 #define WEBHOOK_PERMISSIONS                                                                                  \
-    (BIT(CREATE_ORDER) | BIT(CANCEL_ORDER) | BIT(RECORD_PAYMENT) | BIT(ADD_SHIPMENT) |                        \
-     BIT(DISPATCH_SHIPMENT) | BIT(DELIVER_SHIPMENT) | BIT(CANCEL_SHIPMENT) | BIT(FAIL_SHIPMENT) |             \
+    (BIT(CREATE_ORDER) | BIT(CANCEL_ORDER) | BIT(RECORD_PAYMENT) | BIT(ADD_SHIPMENT) |                       \
+     BIT(DISPATCH_SHIPMENT) | BIT(DELIVER_SHIPMENT) | BIT(CANCEL_SHIPMENT) | BIT(FAIL_SHIPMENT) |            \
      BIT(ADD_SHIPPING_TRACKING_REFERENCE) | BIT(GET_ORDER))
 
 enum oms_status permission_rows_add_defaults(struct permission_rows *rows)
@@ -342,43 +364,79 @@ static struct oms_str resolve(struct oms_str value, const struct principal *prin
     return OMS_STR_NONE;
 }
 
-/* Visits every rule that the caller holds: roles first, then the user's own. */
+/* Visits every rule that the caller holds: the token's roles, the user's rows, and what is stored of them. */
 struct rule_walk {
     const struct permission_table *table;
     const struct principal *principal;
-    size_t role; /* next role to look up; role_count: the user; beyond: done */
+    size_t step; /* the next place to look at */
     const struct permission_rule *rules;
     size_t left;
 };
 
+static void look_up(struct rule_walk *walk, const struct permission_rule *rules, size_t count,
+                    struct oms_str holder)
+{
+    size_t first = 0;
+
+    walk->left = holder.len ? find_rules(rules, count, holder, &first) : 0;
+    walk->rules = walk->left ? rules + first : NULL;
+}
+
+/* Takes the rules of one place; false behind the last. */
+static bool next_place(struct rule_walk *walk)
+{
+    const struct permission_table *table = walk->table;
+    const struct principal *who = walk->principal;
+    const struct user_version *own = who->kind == PRINCIPAL_USER ? who->own : NULL;
+    size_t at = walk->step++;
+
+    if (who->kind == PRINCIPAL_API_KEY) {
+        if (at == 0)
+            look_up(walk, table->keys, table->key_count, who->subject);
+        return at == 0;
+    }
+    if (at < who->role_count) {
+        if (!oms_str_eq_c(who->roles[at], "operator") || who->is_operator)
+            look_up(walk, table->roles, table->role_count, who->roles[at]);
+        return true;
+    }
+    at -= who->role_count;
+    if (at == 0) {
+        look_up(walk, table->users, table->user_count, who->subject);
+        return true;
+    }
+    at--;
+    if (own && at < own->role_count) {
+        if (!oms_str_eq_c(own->roles[at], "operator"))
+            look_up(walk, table->roles, table->role_count, own->roles[at]);
+        return true;
+    }
+    if (!own || at > own->role_count)
+        return false;
+    walk->rules = own->rules;
+    walk->left = own->rule_count;
+    return true;
+}
+
 static const struct permission_rule *next_rule(struct rule_walk *walk)
 {
-    const struct principal *who = walk->principal;
-    size_t first;
-
-    while (!walk->left) {
-        if (walk->role > who->role_count)
+    while (!walk->left)
+        if (!next_place(walk))
             return NULL;
-        if (who->kind == PRINCIPAL_API_KEY) {
-            walk->left = find_rules(walk->table->keys, walk->table->key_count, who->subject, &first);
-            walk->rules = walk->left ? walk->table->keys + first : NULL;
-            walk->role = who->role_count + 1;
-            continue;
-        }
-        if (walk->role == who->role_count) {
-            walk->left = who->subject.len
-                             ? find_rules(walk->table->users, walk->table->user_count, who->subject, &first)
-                             : 0;
-            walk->rules = walk->left ? walk->table->users + first : NULL;
-        } else if (!oms_str_eq_c(who->roles[walk->role], "operator") || who->is_operator) {
-            walk->left =
-                find_rules(walk->table->roles, walk->table->role_count, who->roles[walk->role], &first);
-            walk->rules = walk->left ? walk->table->roles + first : NULL;
-        }
-        walk->role++;
-    }
     walk->left--;
     return walk->rules++;
+}
+
+/* Whom a scope binds; what is stored of the user may be replaced while the access lives, so it is copied. */
+static struct oms_str scope_id(const struct rule_walk *walk, const struct permission_rule *rule,
+                               struct oms_arena *arena)
+{
+    const struct user_version *own = walk->principal->own;
+    struct oms_str id = resolve(rule->scope.value, walk->principal);
+
+    if (own && rule >= own->rules && rule < own->rules + own->rule_count)
+        id = oms_str_copy(arena, id);
+    return id;
 }
 
 static void add_grant(struct access_grant *grants, size_t *count, const struct permission_rule *rule,
@@ -427,7 +485,7 @@ bool permission_evaluate(const struct permission_table *table, const struct prin
 
         if (rule->scope.kind == PERMISSION_SCOPE_TENANT || !(rule->permissions & ~out->unscoped))
             continue;
-        id = resolve(rule->scope.value, principal);
+        id = scope_id(&walk, rule, arena);
         if (!id.len)
             continue;
         add_grant(grants, &out->grant_count, rule, id);

@@ -133,6 +133,10 @@ void permission_table_build(struct permission_rows *role_rows, struct permission
  */
 OMS_MUST_USE enum oms_status permission_rows_parse(struct permission_rows *rows, const struct oms_value *list,
                                                    const char *holder_key, struct oms_error *error);
+/* The same of rows that name nobody: all are `holder`'s. */
+OMS_MUST_USE enum oms_status permission_rows_parse_of(struct permission_rows *rows,
+                                                      const struct oms_value *list, struct oms_str holder,
+                                                      struct oms_error *error);
 /* The built-in rolemap: customer, vendor, staff, admin, operator. */
 OMS_MUST_USE enum oms_status permission_rows_add_defaults(struct permission_rows *rows);
 
@@ -154,8 +158,9 @@ struct access {
 };
 
 /*
- * Evaluates roles and user authorizations. Grants live in `arena` and borrow text from the table and the
- * principal, all of which must outlive `out`. The role `operator` counts only with principal->is_operator.
+ * Evaluates roles and user authorizations, those of the table and principal->own. Grants live in `arena` and
+ * borrow text from the table and the principal (not from `own`), all of which must outlive `out`. The role
+ * `operator` counts only with principal->is_operator, and never where it is stored.
  * Internal principals get everything, webhooks a fixed set (their roles do not count), and API keys what is
  * written in them and nothing else. false when the arena is exhausted.
  */

@@ -35,6 +35,7 @@ bool principal_copy(const struct principal *principal, struct oms_arena *arena, 
                 return false;
     }
     out->roles = roles;
+    out->own = NULL; /* the shard that evaluates has its own */
     return copy_str(arena, principal->subject, &out->subject) &&
            copy_str(arena, principal->display_name, &out->display_name) &&
            copy_str(arena, principal->vendor_id, &out->vendor_id) &&

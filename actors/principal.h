@@ -25,6 +25,8 @@ enum principal_kind {
     PRINCIPAL_KIND_COUNT
 };
 
+struct user_version;
+
 struct principal {
     enum principal_kind kind;
     uint32_t tenant;  /* number of the tenant that the request is about */
@@ -36,6 +38,11 @@ struct principal {
     struct oms_str customer_id;  /* claim; absent: the subject stands for it */
     const struct oms_str *roles;
     size_t role_count;
+    /*
+     * What is stored of a USER in the tenant (user.h), as of the evaluation; NULL: nothing, or another kind of
+     * caller. Of the shard that evaluates: a copy that travels has none.
+     */
+    const struct user_version *own;
 };
 
 /* "USER", "API_KEY", …; static storage. */

@@ -155,11 +155,12 @@ out:
     return status;
 }
 
-/* ---- tenants ---- */
+/* ---- tenants and users ---- */
 
-/* A tenant's unit holds one event: its whole new version (tenant.h's codec), which is also its state. */
-static enum oms_status project_tenant(const struct rt_address *address, const struct store_record *records,
-                                      size_t count, struct store_writes *writes)
+/* A unit holds one event: the whole new version (by tenant.h's or user.h's codec), which is also the state.
+ */
+static enum oms_status project_version(const struct rt_address *address, const struct store_record *records,
+                                       size_t count, struct store_writes *writes)
 {
     const struct store_record *last = &records[count - 1];
     unsigned char key[STORE_ADDRESS_KEY_SIZE];
@@ -248,17 +249,7 @@ static enum oms_status project(void *context, const struct store_vault *vault, c
     case RT_ACTOR_ORDER:
         return project_order(vault, actor, base, records, count, scratch, writes);
     case RT_ACTOR_TENANT:
-        return project_tenant(actor, records, count, writes);
+    case RT_ACTOR_USER:
+        return project_version(actor, records, count, writes);
     case RT_ACTOR_MARK:
         return project_mark(actor, records, count, writes);
-    case RT_ACTOR_INBOX:
-        return project_inbox(actor, base, records, count, writes);
-    default:
-        return OMS_CORRUPT;
-    }
-}
-
-struct store_projector actors_projector(void)
-{
-    return (struct store_projector){.context = NULL, .project = project};
-}

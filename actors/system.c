@@ -24,6 +24,15 @@ void actors_shard_put_tenant(struct actors_shard *as, const struct tenant_versio
         observer->tenant(observer->context, as->shard, version);
 }
 
+void actors_shard_put_user(struct actors_shard *as, struct user_version *user)
+{
+    const struct order_observer *observer = as->system->observer;
+    const struct user_version *before = user_table_put(&as->users, user);
+    if (observer && (!before || !user_grants_same(before, user)))
+        observer->user(observer->context, as->shard, user);
+    user_version_release(before);
+}
+
 /* ---- the observer ---- */
 
 void actors_set_observer(struct actors_system *system, const struct order_observer *observer)
@@ -89,6 +98,8 @@ static void on_applied(struct rt_shard *shard, struct store_unit *unit)
         inbox_actor_applied(as, &unit->message.to);
     else if (unit->message.to.kind == RT_ACTOR_MARK)
         mark_actor_applied(as, &unit->message.to);
+    else if (unit->message.to.kind == RT_ACTOR_USER)
+        user_actor_applied(as, &unit->message.to);
     else
         tenant_actor_applied(as, &unit->message.to);
     store_unit_recycle(as->store, shard, unit);
@@ -151,6 +162,38 @@ static enum oms_status load_counts(struct actors_system *system, uint32_t tenant
     return status == OMS_NOT_FOUND ? OMS_OK : status;
 }
 
+static enum oms_status publish_user(struct actors_system *system, uint32_t tenant, struct oms_str bytes)
+{
+    for (unsigned i = 0; i < system->shard_count; i++) {
+        struct user_version *user;
+        enum oms_status status = user_version_decode(bytes, tenant, &user);
+        if (status != OMS_OK)
+            return status;
+        actors_shard_put_user(system->shards[i], user);
+    }
+    return OMS_OK;
+}
+
+/* A tenant's users lie together behind its orders. */
+static enum oms_status load_users(struct actors_system *system, struct store_iter *iter, uint32_t tenant)
+{
+    struct store_engine *engine = store_engine(system->config.store);
+    struct rt_address at = {.tenant = tenant, .kind = RT_ACTOR_USER};
+    unsigned char seek[STORE_ADDRESS_KEY_SIZE];
+    enum oms_status status = OMS_OK;
+    struct oms_str key, value;
+    store_address_key(&at, seek);
+    engine->ops->iter_seek(iter, oms_str_make(seek, sizeof(seek)));
+    while (engine->ops->iter_item(iter, &key, &value, &status) && key.len == STORE_ADDRESS_KEY_SIZE) {
+        store_address_read((const unsigned char *)key.data, &at);
+        if (at.tenant != tenant || at.kind != RT_ACTOR_USER ||
+            (status = publish_user(system, tenant, value)) != OMS_OK)
+            break;
+        engine->ops->iter_next(iter);
+    }
+    return status;
+}
+
 /* Walks the tenants' states: one seek each, since a tenant's orders lie behind its own state. */
 static enum oms_status load_tenants(struct actors_system *system, struct oms_error *error)
 {
@@ -169,7 +212,8 @@ static enum oms_status load_tenants(struct actors_system *system, struct oms_err
         store_address_read((const unsigned char *)key.data, &at);
         if (at.kind == RT_ACTOR_TENANT && at.tenant <= OMS_TENANTS_MAX &&
             ((status = publish_stored(system, value)) != OMS_OK ||
-             (status = load_counts(system, at.tenant)) != OMS_OK))
+             (status = load_counts(system, at.tenant)) != OMS_OK ||
+             (status = load_users(system, iter, at.tenant)) != OMS_OK))
             break;
         at.tenant += 1;
         at.kind = RT_ACTOR_TENANT;
@@ -197,6 +241,8 @@ static struct actors_shard *shard_create(struct actors_system *system, struct rt
     rt_shard_register(shard, RT_ACTOR_TENANT, &tenant_actor_class);
     rt_shard_register(shard, RT_ACTOR_INBOX, &inbox_actor_class);
     rt_shard_register(shard, RT_ACTOR_MARK, &mark_actor_class);
+    rt_shard_register(shard, RT_ACTOR_USER, &user_actor_class);
+    as->users.key = system->config.id_key;
     rt_shard_on_turn_end(shard, turn_end, as);
     store_attach(system->config.store, shard, on_durable, on_applied);
     as->tick.fire = tick;
@@ -208,6 +254,7 @@ static void shard_destroy(struct actors_shard *as)
 {
     order_timers_fini(as);
     tenant_table_fini(&as->tenants);
+    user_table_fini(&as->users);
     oms_arena_fini(&as->scratch);
     oms_buf_fini(&as->freeze_buf);
     oms_free(as);
@@ -250,7 +297,7 @@ void actors_system_destroy(struct actors_system *system)
 bool actors_discard(struct rt_message *message)
 {
     return order_actor_discard(message) || order_timers_discard(message) || tenant_actor_discard(message) ||
-           inbox_actor_discard(message);
+           inbox_actor_discard(message) || user_actor_discard(message);
 }
 
 struct actors_system *actors_system_of(struct rt_shard *shard)
@@ -276,6 +323,17 @@ const struct tenant_version *actors_tenant(struct rt_shard *shard, uint32_t numb
 const struct tenant_version *actors_tenant_by_name(struct rt_shard *shard, struct oms_str name)
 {
     return tenant_table_by_name(&actors_shard_of(shard)->tenants, name);
+}
+
+const struct user_version *actors_user(struct rt_shard *shard, uint32_t tenant, struct oms_str user)
+{
+    return user_table_get(&actors_shard_of(shard)->users, tenant, user);
+}
+
+void actors_principal_own(struct rt_shard *shard, struct principal *principal)
+{
+    principal->own =
+        principal->kind == PRINCIPAL_USER ? actors_user(shard, principal->tenant, principal->subject) : NULL;
 }
 
 struct tenant_usage actors_usage(const struct actors_system *system, uint32_t number)

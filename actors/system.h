@@ -11,6 +11,7 @@
 #include "actors/inbox.h"
 #include "actors/tenant.h"
 #include "actors/tenant_counts.h"
+#include "actors/user.h"
 #include "runtime/shard.h"
 #include "storage/store.h"
 
@@ -103,6 +104,38 @@ void tenant_call_init(struct tenant_call *call);
 void tenant_call_fini(struct tenant_call *call);
 /* Moves the call; message.on_return is the caller's. */
 void tenant_call_send(struct rt_shard *shard, struct tenant_call *call);
+
+/* ---- users, on a shard's thread ---- */
+
+/* What the shard has of a user's stored authorization, or NULL. Borrowed until the end of the turn; hold it
+ * (user.h) to keep it. */
+const struct user_version *actors_user(struct rt_shard *shard, uint32_t tenant, struct oms_str user);
+/* Before an evaluation: gives a principal of kind USER what is stored of them here, borrowed as above. */
+void actors_principal_own(struct rt_shard *shard, struct principal *principal);
+
+/*
+ * Changes what is stored of a user: one unit of the user's actor. It comes home when that is durable and
+ * every shard has it.
+ */
+struct user_call {
+    struct rt_message message;
+    uint32_t tenant;
+    const struct user_update *update; /* memory of the caller */
+    enum user_outcome outcome;        /* out, with status OMS_OK */
+    int64_t newest;                   /* out: the source's version that was there; 0: none */
+    enum oms_status status;           /* out: OMS_OK, OMS_IO (unknown), OMS_BUSY, OMS_NO_SPACE, OMS_LIMIT */
+    struct held_item held;            /* the actor layer's own, like what follows */
+    struct oms_buf encoded;
+    unsigned shards_left;
+};
+/* Clears the call; the caller then sets tenant, update and message.on_return. */
+void user_call_init(struct user_call *call);
+void user_call_fini(struct user_call *call);
+/* Moves the call; message.on_return is the caller's. */
+void user_call_send(struct rt_shard *shard, struct user_call *call);
+/* What a call that came home says: false with the refusal of one that was not done, CONFLICT for an older
+ * one. */
+bool user_call_refuse(const struct user_call *call, struct refusal_list *refusals);
 
 /* ---- numbers ---- */
 struct actors_stats {

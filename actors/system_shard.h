@@ -11,6 +11,7 @@
 #include "actors/order_observer.h"
 #include "actors/system.h"
 #include "actors/tenant_table.h"
+#include "actors/user_table.h"
 #include "runtime/base/limits.h"
 
 struct order_instance;
@@ -23,6 +24,7 @@ struct actors_shard {
     struct store *store;
     struct held_queue held;      /* calls that wait for durability, oldest first */
     struct tenant_table tenants; /* current versions */
+    struct user_table users;     /* the same */
     struct oms_arena scratch;    /* one message's decisions and access; reset before each */
     /* Order actors with a thawed state, least recently used first: over the maximum the oldest is frozen. */
     struct order_instance *thawed_first, *thawed_last;
@@ -51,6 +53,8 @@ struct actors_system {
 struct actors_shard *actors_shard_of(struct rt_shard *shard);
 /* Makes the version current on this shard; takes over the hold. */
 void actors_shard_put_tenant(struct actors_shard *as, const struct tenant_version *version);
+/* The same of a user's. */
+void actors_shard_put_user(struct actors_shard *as, struct user_version *user);
 
 /* ---- watches (order_observer.h) ---- */
 
@@ -82,17 +86,21 @@ enum { TENANT_MESSAGE_CALL = 1 };
 enum { MARK_MESSAGE_CALL = 1 };
 /* … and of a lane of an inbox, which gets ORDER_MESSAGE_TIMER too. */
 enum { INBOX_MESSAGE_CALL = 1 };
+/* … and of a user. */
+enum { USER_MESSAGE_CALL = 1 };
 
 extern const struct rt_actor_class order_actor_class;
 extern const struct rt_actor_class tenant_actor_class;
 extern const struct rt_actor_class inbox_actor_class;
 extern const struct rt_actor_class mark_actor_class;
+extern const struct rt_actor_class user_actor_class;
 
 /* A unit of this actor is materialised; the caller recycles the node. */
 void order_actor_applied(struct actors_shard *as, const struct rt_address *address);
 void tenant_actor_applied(struct actors_shard *as, const struct rt_address *address);
 void inbox_actor_applied(struct actors_shard *as, const struct rt_address *address);
 void mark_actor_applied(struct actors_shard *as, const struct rt_address *address);
+void user_actor_applied(struct actors_shard *as, const struct rt_address *address);
 
 /* A due deadline on its way to its order. Comes home by itself; allocated and freed by order_timers.c. */
 struct order_timer_message {
@@ -107,6 +115,7 @@ bool order_actor_discard(struct rt_message *message);
 bool order_timers_discard(struct rt_message *message);
 bool tenant_actor_discard(struct rt_message *message);
 bool inbox_actor_discard(struct rt_message *message);
+bool user_actor_discard(struct rt_message *message);
 
 /* Over the maximum of thawed orders: the least recently used one is kept as bytes from now on. */
 void order_actor_freeze_oldest(struct actors_shard *as);

@@ -30,6 +30,7 @@ enum tenant_part {
     TENANT_PART_CURRENCY,
     TENANT_PART_ORIGINS,
     TENANT_PART_LIMITS,
+    TENANT_PART_ROLEMAP,
     TENANT_PARTS
 };
 
@@ -37,6 +38,13 @@ enum tenant_part {
 struct tenant_key {
     struct oms_hash128 key, fingerprint;
     int64_t at;
+};
+
+/* Where a snapshot (tenant_snapshot.h) came from. */
+struct tenant_source {
+    enum workflow_origin origin; /* BUILT_IN: nobody has told anything */
+    int64_t version;             /* in the system that owns it; 0: not told */
+    int64_t updated_at;          /* 0: not told */
 };
 
 struct tenant_version {
@@ -50,7 +58,8 @@ struct tenant_version {
     uint64_t configured[TENANT_PARTS];       /* tenant_settings.h; 0: never configured */
     uint16_t currency;                       /* default of inputs without one; MONEY_CURRENCY_NONE: none */
     struct permission_table permissions;
-    const struct workflow *workflows; /* ascending by version; the last one is current; at least one */
+    struct tenant_source rolemap_source; /* of permissions.roles */
+    const struct workflow *workflows;    /* ascending by version; the last one is current; at least one */
     size_t workflow_count;
     const struct oms_str *cors_origins; /* "https://shop.example", or "*" */
     size_t cors_origin_count;
@@ -113,14 +122,15 @@ struct tenant_snapshot {
     enum workflow_origin origin;
     int64_t version; /* in the system that owns it; 0: not told */
     int64_t now_ms;
+    bool older; /* out: it was refused, since what is there is newer */
 };
 /*
  * Appends `workflow` (a tree as workflow_build takes it) as the newest version of a copy; what is like the
  * current one changes nothing. False with refusals, whose fields begin with "workflow": its faults, CONFLICT
- * for a snapshot that is older than the one we have, LIMIT_EXCEEDED.
+ * for a snapshot that is older than the one we have (snapshot->older), LIMIT_EXCEEDED.
  */
 bool tenant_version_set_workflow(struct tenant_version *wanted, const struct oms_value *workflow,
-                                 const struct tenant_snapshot *snapshot, struct refusal_list *refusals);
+                                 struct tenant_snapshot *snapshot, struct refusal_list *refusals);
 /* Gives a new workflow version that was configured the time of its taking effect. */
 void tenant_version_stamp(struct tenant_version *wanted, int64_t now_ms);
 /* The remembered change of this key, or NULL. */

@@ -1,8 +1,9 @@
 /*
  * What follows a tenant's version: the next one from configuration, and changes of one part; see tenant.h.
  */
-#include "actors/tenant.h"
+#include "actors/tenant_impl.h"
 #include "actors/tenant_settings.h"
+#include "actors/tenant_snapshot.h"
 #include "runtime/base/assert.h"
 #include "runtime/base/buf.h"
 #include "runtime/base/limits.h"
@@ -97,22 +98,16 @@ struct tenant_version *tenant_version_copy(const struct tenant_version *tenant)
 
 /* What the system that owns the workflow has told is never replaced by what it told before. */
 static bool check_snapshot(const struct workflow *now, const struct workflow *new,
-                           struct refusal_list *refusals)
+                           struct tenant_snapshot *snapshot, struct refusal_list *refusals)
 {
-    if (!new->origin_version || !now->origin_version)
-        return true;
-    if (new->origin_version < now->origin_version)
-        return refusal_add(refusals, REFUSAL_CONFLICT, REFUSAL_FIELD("sourceVersion"),
-                           "Version %lld of the source is here already, %lld is older",
-                           (long long)now->origin_version, (long long)new->origin_version);
-    return new->origin_version > now->origin_version || oms_str_eq(now->source, new->source) ||
-           refusal_add(refusals, REFUSAL_CONFLICT, REFUSAL_FIELD("sourceVersion"),
-                       "Version %lld of the source is here already, with other content",
-                       (long long)now->origin_version);
+    const struct tenant_source source = {.origin = now->origin, .version = now->origin_version};
+
+    return tenant_snapshot_check(&source, snapshot, oms_str_eq(now->source, new->source), "sourceVersion",
+                                 refusals);
 }
 
 bool tenant_version_set_workflow(struct tenant_version *wanted, const struct oms_value *workflow,
-                                 const struct tenant_snapshot *snapshot, struct refusal_list *refusals)
+                                 struct tenant_snapshot *snapshot, struct refusal_list *refusals)
 {
     const struct workflow *now = tenant_workflow(wanted, 0);
     size_t count = wanted->workflow_count;
@@ -126,7 +121,7 @@ bool tenant_version_set_workflow(struct tenant_version *wanted, const struct oms
     built.origin_version = snapshot->version;
     built.updated_at = snapshot->now_ms;
     same = oms_str_eq(now->source, built.source);
-    if (!check_snapshot(now, &built, refusals))
+    if (!check_snapshot(now, &built, snapshot, refusals))
         return false;
     if (same && snapshot->version <= now->origin_version)
         return true;

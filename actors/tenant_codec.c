@@ -33,6 +33,7 @@ enum {
     TENANT_STATUS_BY = 23,
     TENANT_CONFIGURED = 24, /* enum tenant_part + 1 → hash */
     TENANT_CREATED_AT = 25,
+    TENANT_ROLEMAP_SOURCE = 30, /* SOURCE_* */
 };
 enum { RULE_HOLDER = 1, RULE_SCOPE = 2, RULE_SCOPE_VALUE = 3, RULE_PERMISSION = 4, RULE_EVERYTHING = 5 };
 enum {
@@ -42,6 +43,7 @@ enum {
     WORKFLOW_ORIGIN_VERSION = 4,
     WORKFLOW_UPDATED_AT = 5
 };
+enum { SOURCE_ORIGIN = 1, SOURCE_VERSION = 2, SOURCE_UPDATED_AT = 3 };
 enum { KEY_HASH = 1, KEY_FINGERPRINT = 2, KEY_AT = 3 };
 
 static void put_rules(struct oms_buf *out, unsigned field, const struct permission_rule *rules, size_t count)
@@ -67,6 +69,16 @@ static void put_configured(const struct tenant_version *tenant, struct oms_buf *
 
     for (unsigned i = 0; i < TENANT_PARTS; i++)
         oms_wire_put_u64(out, i + 1, tenant->configured[i]);
+    oms_wire_end(out, mark);
+}
+
+static void put_source(struct oms_buf *out, unsigned field, const struct tenant_source *source)
+{
+    size_t mark = oms_wire_begin(out, field);
+
+    oms_wire_put_u64(out, SOURCE_ORIGIN, source->origin);
+    oms_wire_put_u64(out, SOURCE_VERSION, (uint64_t)source->version);
+    oms_wire_put_u64(out, SOURCE_UPDATED_AT, (uint64_t)source->updated_at);
     oms_wire_end(out, mark);
 }
 
@@ -109,6 +121,7 @@ static void put_body(const struct tenant_version *tenant, struct oms_buf *out)
     oms_wire_put_u64(out, TENANT_STATUS_AT, (uint64_t)tenant->status_at);
     oms_wire_put_str(out, TENANT_STATUS_BY, tenant->status_by);
     put_configured(tenant, out);
+    put_source(out, TENANT_ROLEMAP_SOURCE, &tenant->rolemap_source);
     oms_wire_put_u64(out, TENANT_CREATED_AT, (uint64_t)tenant->created_at);
     for (size_t i = 0; i < tenant->api_key_count; i++) {
         size_t mark = oms_wire_begin(out, TENANT_API_KEY);
@@ -224,6 +237,22 @@ static enum oms_status read_configured(struct tenant_version *tenant, struct oms
     return wire.corrupt ? OMS_CORRUPT : OMS_OK;
 }
 
+static enum oms_status read_source(struct oms_str bytes, struct tenant_source *out)
+{
+    struct oms_wire wire;
+
+    oms_wire_read(&wire, bytes);
+    while (oms_wire_next(&wire)) {
+        if (wire.field == SOURCE_ORIGIN && wire.number < WORKFLOW_ORIGIN_COUNT)
+            out->origin = (enum workflow_origin)wire.number;
+        else if (wire.field == SOURCE_VERSION)
+            out->version = (int64_t)wire.number;
+        else if (wire.field == SOURCE_UPDATED_AT)
+            out->updated_at = (int64_t)wire.number;
+    }
+    return wire.corrupt ? OMS_CORRUPT : OMS_OK;
+}
+
 static enum oms_status read_key(struct oms_str bytes, struct tenant_key *out)
 {
     struct oms_wire wire;
@@ -277,6 +306,8 @@ static enum oms_status read_scalar(struct tenant_version *tenant, const struct o
         return OMS_OK;
     case TENANT_CONFIGURED:
         return read_configured(tenant, wire->bytes);
+    case TENANT_ROLEMAP_SOURCE:
+        return read_source(wire->bytes, &tenant->rolemap_source);
     case TENANT_CREATED_AT:
         tenant->created_at = (int64_t)wire->number;
         return OMS_OK;

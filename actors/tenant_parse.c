@@ -155,6 +155,7 @@ static enum oms_status parse_permissions(struct tenant_version *tenant, const st
     if (status != OMS_OK)
         return status;
     permission_table_build(&roles, &users, &tenant->permissions);
+    tenant->rolemap_source.origin = rolemap ? WORKFLOW_CONFIGURATION : WORKFLOW_BUILT_IN;
     if (!tenant_grants_bounded(tenant->permissions.roles, tenant->permissions.role_count) ||
         !tenant_grants_bounded(tenant->permissions.users, tenant->permissions.user_count))
         return oms_error_set(error, OMS_LIMIT, "a role or user has at most %d scopes", OMS_TENANT_GRANTS_MAX);

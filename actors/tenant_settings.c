@@ -1,6 +1,8 @@
 /* See tenant_settings.h. */
 #include "actors/tenant_settings.h"
 
+#include "actors/tenant_snapshot.h"
+
 #include "runtime/base/assert.h"
 #include "runtime/base/hash.h"
 
@@ -33,6 +35,36 @@ static uint64_t hash_of(const struct oms_siphash *state)
     return oms_siphash_final(&copy).lo | 1;
 }
 
+static void hash_text(struct oms_siphash *state, struct oms_str text)
+{
+    oms_siphash_update(state, text.data, text.len);
+    oms_siphash_update(state, "", 1);
+}
+
+/* By the permissions' names, whose numbers are of this program. The built-in one is the same in all programs.
+ */
+static void hash_rolemap(const struct tenant_version *tenant, struct oms_siphash *state)
+{
+    const struct permission_table *table = &tenant->permissions;
+
+    if (tenant->rolemap_source.origin == WORKFLOW_BUILT_IN)
+        return;
+    for (size_t i = 0; i < table->role_count; i++) {
+        const struct permission_rule *rule = &table->roles[i];
+
+        hash_text(state, rule->holder);
+        for (unsigned p = 0; p < PERMISSION_COUNT && rule->permissions != PERMISSION_ALL; p++)
+            if (rule->permissions & PERMISSION_BIT(p))
+                hash_text(state, oms_str_of(permission_name((enum permission)p)));
+        hash_text(state, rule->permissions == PERMISSION_ALL ? OMS_STR("*") : OMS_STR(""));
+        hash_text(state, rule->scope.kind == PERMISSION_SCOPE_TENANT     ? OMS_STR("")
+                         : rule->scope.kind == PERMISSION_SCOPE_CUSTOMER ? OMS_STR("customer")
+                                                                         : OMS_STR("vendor"));
+        if (rule->scope.kind != PERMISSION_SCOPE_TENANT)
+            hash_text(state, rule->scope.value);
+    }
+}
+
 static uint64_t hash_part(const struct tenant_version *tenant, enum tenant_part part)
 {
     static const struct oms_hash_key key = {UINT64_C(0x74656e616e742d70), UINT64_C(0x617274)};
@@ -58,6 +90,9 @@ static uint64_t hash_part(const struct tenant_version *tenant, enum tenant_part 
             oms_siphash_update(&state, tenant->cors_origins[i].data, tenant->cors_origins[i].len);
             oms_siphash_update(&state, "", 1);
         }
+        break;
+    case TENANT_PART_ROLEMAP:
+        hash_rolemap(tenant, &state);
         break;
     case TENANT_PARTS:
         OMS_UNREACHABLE();
@@ -102,6 +137,13 @@ static void keep_part(struct tenant_version *wanted, const struct tenant_version
             origins[i] = oms_str_copy(&wanted->arena, before->cors_origins[i]);
         wanted->cors_origins = origins;
         wanted->cors_origin_count = before->cors_origin_count;
+        break;
+    case TENANT_PART_ROLEMAP:
+        /* What was built in, or configured, is built again: a later program may grant more by it. */
+        if (before->rolemap_source.origin > WORKFLOW_CONFIGURATION)
+            (void)tenant_version_copy_rolemap(wanted, before); /* an exhausted arena the caller sees */
+        else
+            wanted->rolemap_source = before->rolemap_source;
         break;
     case TENANT_PARTS:
         OMS_UNREACHABLE();

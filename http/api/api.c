@@ -39,6 +39,8 @@ static enum oms_status bind_schema(struct api *api, struct oms_error *error)
     api_bind_workflow_roots(&bindings);
     api_bind_api_keys(&bindings);
     api_bind_operator(&bindings);
+    api_bind_users(&bindings);
+    api_bind_rolemap(&bindings);
     api_bind_privacy(&bindings);
     config.bindings = bindings.items;
     config.binding_count = bindings.count;

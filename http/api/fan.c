@@ -17,8 +17,7 @@ static struct api_task *take_item(struct api_fan *fan, size_t index)
     item->part_of = fan;
     item->item = index;
     item->is_mutation = true;
-    item->tenant = tenant_version_hold(head->tenant);
-    http_claims_principal(head->request->claims, head->tenant->number, &item->principal);
+    api_task_under(item, head->tenant);
     refusal_list_init(&item->refusals, &item->call.arena);
     item->parts = oms_arena_calloc(&item->call.arena, fan->parts + 1, sizeof(item->parts[0]));
     OMS_ASSERT(item->parts); /* a document has so many selections that they fit into a fresh arena */

@@ -159,6 +159,8 @@ void api_task_fail(struct api_task *task, const char *code, const char *format, 
 void api_task_execute(struct api_task *task, const void *value);
 /* Sets task->principal for the tenant. */
 bool api_task_tenant(struct api_task *task, struct oms_str requested);
+/* Puts the task under this version of a tenant, with its caller as known now; holds both. */
+void api_task_under(struct api_task *task, const struct tenant_version *tenant);
 /* Sends the call to the order with task->id. */
 void api_task_call(struct api_task *task, enum order_call_kind kind);
 /* Runs task->run in the read pool. */

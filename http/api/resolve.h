@@ -122,6 +122,12 @@ bool api_write_name(struct oms_buf *out, const char *name);
 bool api_write_currency(struct oms_buf *out, uint16_t currency);
 bool api_write_bool(struct oms_buf *out, bool value);
 bool api_write_int(struct oms_buf *out, int64_t value);
+/* A source's version; null for 0: not told. */
+bool api_write_version(struct oms_buf *out, int64_t version);
+/* A list of names. */
+bool api_write_permissions(struct oms_buf *out, uint64_t permissions);
+/* { "vendor_id": "$vendor_id" }; null for the whole tenant. */
+bool api_write_scope(struct oms_buf *out, const struct permission_scope *scope);
 /* "SHP-3" in quotes. */
 bool api_write_part_id(struct oms_buf *out, const char *prefix, uint32_t number);
 /* Text that is JSON already; null when absent. */

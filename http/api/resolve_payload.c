@@ -184,6 +184,9 @@ static const char *const tenant_payloads[] = {
     "SuspendTenantPayload",
     "ActivateTenantPayload",
     "RemoveTenantPayload",
+    "UpdateUserAuthorizationPayload",
+    "RemoveUserAuthorizationPayload",
+    "UpdateRolemapPayload",
 };
 
 static char tenant_names[OMS_COUNT_OF(tenant_payloads)][OMS_COUNT_OF(shared)][64];

@@ -274,21 +274,6 @@ static bool write_prefix(struct oms_buf *out, struct oms_str id)
     return true;
 }
 
-static bool write_permissions(struct oms_buf *out, uint64_t permissions)
-{
-    const char *separator = "";
-    oms_buf_append_char(out, '[');
-    for (unsigned i = 0; i < PERMISSION_COUNT; i++) {
-        if (!(permissions & PERMISSION_BIT(i)))
-            continue;
-        oms_buf_append(out, separator, strlen(separator));
-        api_write_name(out, permission_name((enum permission)i));
-        separator = ",";
-    }
-    oms_buf_append_char(out, ']');
-    return true;
-}
-
 static const void *key_scope(struct gql_exec *x, const void *parent)
 {
     const struct tenant_api_key *key = parent;
@@ -300,7 +285,7 @@ API_LEAF_FN(payload_text, struct key_payload, api_write_text(out, p->text))
 API_LEAF_FN(key_id, struct tenant_api_key, api_write_text(out, p->id))
 API_LEAF_FN(key_name, struct tenant_api_key, api_write_text(out, p->name))
 API_LEAF_FN(key_prefix, struct tenant_api_key, write_prefix(out, p->id))
-API_LEAF_FN(key_permissions, struct tenant_api_key, write_permissions(out, p->permissions))
+API_LEAF_FN(key_permissions, struct tenant_api_key, api_write_permissions(out, p->permissions))
 API_LEAF_FN(key_status, struct tenant_api_key,
             api_write_name(out,
                            tenant_api_key_status_name(tenant_api_key_status(p, api_scene_of(x)->now_ms))))

@@ -54,14 +54,14 @@ static void answer(struct api_tenant_task *own)
     oms_buf_fini(&o->config);
     if (o->name.len && !task->refusals.count && !task->tenant) { /* created */
         const struct tenant_version *made = actors_tenant_by_name(task->request->as->shard, o->name);
-        task->tenant = made ? tenant_version_hold(made) : NULL;
+        if (made)
+            api_task_under(task, made);
     }
     if (task->tenant && !task->refusals.count && !own->call.replayed)
         OMS_LOG(OMS_LOG_INFO, "tenant.changed", OMS_LOG_STR("tenant", task->tenant->name),
                 OMS_LOG_STR("by_mutation", task->field->field),
                 OMS_LOG_STR("subject", task->request->claims->subject));
     if (task->tenant) {
-        http_claims_principal(task->request->claims, task->tenant->number, &task->principal);
         api_tenant_payload_init(own, &payload);
         if (!is_operator(task) &&
             !(task->scene.access && access_unscoped(task->scene.access, PERMISSION_MANAGE_TENANT)))
@@ -99,8 +99,7 @@ static bool find_tenant(struct operator_task *o)
     if (!tenant)
         return refusal_add(&task->refusals, REFUSAL_NOT_FOUND, REFUSAL_FIELD("tenantId"),
                            "There is no tenant of this name");
-    task->tenant = tenant_version_hold(tenant);
-    http_claims_principal(task->request->claims, tenant->number, &task->principal);
+    api_task_under(task, tenant);
     return true;
 }
 

@@ -403,8 +403,7 @@ static bool find_for_operator(struct api_task *task)
             : NULL;
     if (!tenant)
         return false;
-    task->tenant = tenant_version_hold(tenant);
-    http_claims_principal(task->request->claims, tenant->number, &task->principal);
+    api_task_under(task, tenant);
     return true;
 }
 

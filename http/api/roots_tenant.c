@@ -14,8 +14,10 @@ static const struct oms_value *input_of(const struct api_task *task)
 bool api_tenant_may(struct api_task *task, enum permission permission)
 {
     const struct tenant_version *now = actors_tenant(task->request->as->shard, task->tenant->number);
+    struct principal who = task->principal;
     struct access access;
-    return now && permission_evaluate(&now->permissions, &task->principal, &task->call.arena, &access) &&
+    actors_principal_own(task->request->as->shard, &who);
+    return now && permission_evaluate(&now->permissions, &who, &task->call.arena, &access) &&
            access_unscoped(&access, permission);
 }
 
@@ -41,10 +43,8 @@ void api_tenant_payload_init(struct api_tenant_task *own, struct api_tenant_payl
     struct api_task *task = own->task;
     const struct tenant_version *now = actors_tenant(task->request->as->shard, task->tenant->number);
     struct access *access = OMS_ARENA_NEW(&task->call.arena, struct access);
-    if (now && now != task->tenant) {
-        tenant_version_release(task->tenant);
-        task->tenant = tenant_version_hold(now);
-    }
+    if (now)
+        api_task_under(task, now);
     if (access &&
         !permission_evaluate(&task->tenant->permissions, &task->principal, &task->call.arena, access))
         access = NULL;

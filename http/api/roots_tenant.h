@@ -48,6 +48,8 @@ void api_bind_workflow_roots(struct api_bindings *bindings);
 void api_bind_workflows(struct api_bindings *bindings);
 void api_bind_api_keys(struct api_bindings *bindings); /* roots_api_key.c */
 void api_bind_operator(struct api_bindings *bindings); /* roots_operator.c */
+void api_bind_users(struct api_bindings *bindings);    /* roots_user.c */
+void api_bind_rolemap(struct api_bindings *bindings);  /* roots_rolemap.c */
 void api_bind_privacy(struct api_bindings *bindings);  /* roots_privacy.c */
 
 #endif

@@ -363,7 +363,7 @@ static void start_update(struct api_task *task)
         refusal_add(&task->refusals, REFUSAL_INVALID, REFUSAL_FIELD("sourceVersion"),
                     "sourceVersion starts at 1");
     w->dry_run = dry && dry->boolean;
-    w->snapshot = (struct tenant_snapshot){WORKFLOW_API, source ? source->integer : 0, 0};
+    w->snapshot = (struct tenant_snapshot){.origin = WORKFLOW_API, .version = source ? source->integer : 0};
     w->own.change.apply = apply;
     if (!read_workflow(w) || task->refusals.count)
         answer(&w->own);

@@ -72,6 +72,7 @@ void api_task_recycle(struct api_task *task)
     if (task->fan)
         api_fan_recycle(task->fan);
     tenant_version_release(task->tenant);
+    user_version_release(task->principal.own);
     if (as->free_count >= FREE_TASKS_MAX) {
         task_destroy(task);
         return;
@@ -155,9 +156,21 @@ bool api_task_tenant(struct api_task *task, struct oms_str requested)
         api_task_fail(task, "FORBIDDEN", "%s", http_tenant_fault_message(HTTP_TENANT_FORBIDDEN));
         return false;
     }
-    task->tenant = tenant_version_hold(tenant);
-    http_claims_principal(request->claims, tenant->number, &task->principal);
+    api_task_under(task, tenant);
     return true;
+}
+
+void api_task_under(struct api_task *task, const struct tenant_version *tenant)
+{
+    struct rt_shard *shard = task->request->as->shard;
+    const struct tenant_version *before = task->tenant;
+    const struct user_version *own = task->principal.own;
+    task->tenant = tenant_version_hold(tenant);
+    tenant_version_release(before);
+    http_claims_principal(task->request->claims, tenant->number, &task->principal);
+    actors_principal_own(shard, &task->principal);
+    user_version_hold(task->principal.own);
+    user_version_release(own);
 }
 
 /* ---- calls to orders ---- */
@@ -331,14 +344,16 @@ static void answer_unshown(struct api_task *task)
 }
 
 /*
- * Whether the tenant changed while the read waited and ran: then what it shows was allowed by a version that
- * is over, and a withdrawal may have been answered since. Holds the current version for another read; NULL
- * when there is none to read under.
+ * Whether the tenant, or what is stored of the user, changed while the read waited and ran: then what it
+ * shows was allowed by a version that is over, and a withdrawal may have been answered since. Holds the
+ * current version for another read; NULL when there is none to read under.
  */
 static bool tenant_moved(struct api_task *task, const struct tenant_version **now)
 {
+    struct principal who = task->principal;
     *now = actors_tenant(task->request->as->shard, task->tenant->number);
-    if (*now == task->tenant)
+    actors_principal_own(task->request->as->shard, &who);
+    if (*now == task->tenant && who.own == task->principal.own)
         return false;
     if (!*now || (*now)->status == TENANT_REMOVED || task->read_repeats == READ_REPEATS_MAX)
         *now = NULL;
@@ -347,8 +362,7 @@ static bool tenant_moved(struct api_task *task, const struct tenant_version **no
 
 static void read_again(struct api_task *task, const struct tenant_version *tenant)
 {
-    tenant_version_release(task->tenant);
-    task->tenant = tenant_version_hold(tenant);
+    api_task_under(task, tenant);
     task->read_repeats++;
     oms_buf_reset(&task->call.out);
     gql_errors_init(&task->errors, &task->call.arena);

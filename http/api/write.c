@@ -83,6 +83,41 @@ bool api_write_int(struct oms_buf *out, int64_t value)
     return true;
 }
 
+bool api_write_version(struct oms_buf *out, int64_t version)
+{
+    if (version)
+        return api_write_int(out, version);
+    oms_buf_append_lit(out, "null");
+    return true;
+}
+
+bool api_write_permissions(struct oms_buf *out, uint64_t permissions)
+{
+    const char *separator = "";
+    oms_buf_append_char(out, '[');
+    for (unsigned i = 0; i < PERMISSION_COUNT; i++) {
+        if (!(permissions & PERMISSION_BIT(i)))
+            continue;
+        oms_buf_append(out, separator, strlen(separator));
+        api_write_name(out, permission_name((enum permission)i));
+        separator = ",";
+    }
+    oms_buf_append_char(out, ']');
+    return true;
+}
+
+bool api_write_scope(struct oms_buf *out, const struct permission_scope *scope)
+{
+    if (scope->kind == PERMISSION_SCOPE_TENANT) {
+        oms_buf_append_lit(out, "null");
+        return true;
+    }
+    oms_buf_appendf(out, "{\"%s\":", scope->kind == PERMISSION_SCOPE_CUSTOMER ? "customer_id" : "vendor_id");
+    oms_json_write_string(out, scope->value);
+    oms_buf_append_char(out, '}');
+    return true;
+}
+
 bool api_write_part_id(struct oms_buf *out, const char *prefix, uint32_t number)
 {
     char text[ORDER_PART_ID_SIZE];

@@ -100,6 +100,7 @@ static void export_free(struct export *export)
     if (export->prepared)
         gql_prepared_release(export->prepared);
     tenant_version_release(export->tenant);
+    user_version_release(export->principal.own);
     http_claims_release(export->claims);
     oms_arena_fini(&export->arena);
     oms_free(export);
@@ -158,6 +159,19 @@ static bool check_rate(struct export *export)
     return wait_ns == 0;
 }
 
+/* From here on under this version, with the caller as known now. */
+static void stand_under(struct export *export, const struct tenant_version *tenant)
+{
+    const struct tenant_version *before = export->tenant;
+    const struct user_version *own = export->principal.own;
+    export->tenant = tenant_version_hold(tenant);
+    tenant_version_release(before);
+    http_claims_principal(export->claims, tenant->number, &export->principal);
+    actors_principal_own(export->as->shard, &export->principal);
+    user_version_hold(export->principal.own);
+    user_version_release(own);
+}
+
 /* False after answering. */
 static bool find_tenant(struct export *export)
 {
@@ -183,8 +197,7 @@ static bool find_tenant(struct export *export)
         export_end(export); /* it has answered */
         return false;
     }
-    export->tenant = tenant_version_hold(tenant);
-    http_claims_principal(export->claims, tenant->number, &export->principal);
+    stand_under(export, tenant);
     return true;
 }
 
@@ -317,19 +330,22 @@ static void break_off(struct export *export, const char *why)
     export_end(export);
 }
 
-/* What the tenant's version of the page allowed may be over; then the page is made again, or there is none.
+/* What the tenant's version of the page, or the user's, allowed may be over; then the page is made again, or
+ * there is none.
  */
 static bool tenant_stands(struct export *export)
 {
     const struct tenant_version *now = actors_tenant(export->as->shard, export->tenant->number);
-    if (now == export->tenant)
+    struct principal who = export->principal;
+    actors_principal_own(export->as->shard, &who);
+    if (now == export->tenant && who.own == export->principal.own)
         return true;
+    if (now)
+        stand_under(export, now);
     if (!now || now->status == TENANT_REMOVED || !check_permission(export, now)) {
         break_off(export, "the permission was withdrawn");
         return false;
     }
-    tenant_version_release(export->tenant);
-    export->tenant = tenant_version_hold(now);
     http_payload_release(export->page);
     export->page = NULL;
     ask(export);

@@ -39,6 +39,11 @@ static void tenant(void *context, struct rt_shard *shard, const struct tenant_ve
     stream_sessions_tenant(ss, version);
 }
 
+static void user(void *context, struct rt_shard *shard, const struct user_version *version)
+{
+    stream_sessions_user(stream_shard_of(context, shard), version);
+}
+
 /* ---- turns ---- */
 
 static void turn_end(struct rt_shard *shard, void *context)
@@ -146,8 +151,12 @@ enum oms_status stream_hub_create(struct api *api, struct oms_error *error)
     hub->late_max = OMS_STREAM_LATE_UNITS_MAX;
     hub->held_bytes_max = OMS_STREAM_HELD_BYTES_MAX;
     hub->replay_ms = (int64_t)api->config.stream_replay_hours * 3600 * 1000;
-    hub->observer = (struct order_observer){
-        .context = hub, .begin = begin, .event = event, .committed = committed, .tenant = tenant};
+    hub->observer = (struct order_observer){.context = hub,
+                                            .begin = begin,
+                                            .event = event,
+                                            .committed = committed,
+                                            .tenant = tenant,
+                                            .user = user};
     hub->tenant_streams = oms_calloc(OMS_TENANTS_MAX + 1, sizeof(hub->tenant_streams[0]));
     hub->shard_count = hub->host->shard_count;
     hub->shards = oms_calloc(hub->shard_count, sizeof(hub->shards[0]));

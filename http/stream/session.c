@@ -470,6 +470,7 @@ static bool find_tenant(struct opening *opening)
 static bool find_access(struct opening *opening)
 {
     http_claims_principal(opening->request->claims, opening->tenant->number, &opening->principal);
+    actors_principal_own(opening->ss->shard, &opening->principal);
     oms_arena_reset(&opening->ss->scratch);
     if (!permission_evaluate(&opening->tenant->permissions, &opening->principal, &opening->ss->scratch,
                              &opening->access))
@@ -702,6 +703,7 @@ static void move(struct stream_session *session, const struct tenant_version *te
     struct access access;
     OMS_ASSERT(old); /* it is a member */
     http_claims_principal(session->claims, tenant->number, &principal);
+    actors_principal_own(ss->shard, &principal);
     oms_arena_reset(&ss->scratch);
     if (tenant->status == TENANT_REMOVED ||
         !permission_evaluate(&tenant->permissions, &principal, &ss->scratch, &access) ||
@@ -736,6 +738,44 @@ void stream_sessions_tenant(struct stream_shard *ss, const struct tenant_version
         while (!stream_list_is_empty(&topic->members))
             move(OMS_CONTAINER_OF(topic->members.next, struct stream_session, member), tenant);
     }
+}
+
+/* ---- something else is stored of a user ---- */
+
+/* Whether what the session reads is executed for somebody who may see something else. */
+static bool sees_another(struct stream_session *session, const struct tenant_version *tenant)
+{
+    struct stream_shard *ss = session->ss;
+    struct principal principal;
+    struct access access;
+    http_claims_principal(session->claims, tenant->number, &principal);
+    actors_principal_own(ss->shard, &principal);
+    oms_arena_reset(&ss->scratch);
+    return !permission_evaluate(&tenant->permissions, &principal, &ss->scratch, &access) ||
+           access_class(&access) != access_class(&session->topic->spec->access);
+}
+
+/* Told only when the grants differ, so all sessions of the shard may be looked at. */
+void stream_sessions_user(struct stream_shard *ss, const struct user_version *user)
+{
+    const struct tenant_version *tenant = actors_tenant(ss->shard, user->tenant);
+    struct stream_session **theirs = NULL;
+    size_t count = 0;
+    if (!tenant || !ss->heap_count)
+        return;
+    for (size_t i = 0; i < ss->heap_count; i++) {
+        struct stream_session *session = ss->heap[i];
+        if (session->tenant != user->tenant || !session->topic ||
+            !oms_str_eq(session->claims->subject, user->user))
+            continue;
+        if (!theirs)
+            theirs = oms_calloc(ss->heap_count, sizeof(theirs[0]));
+        theirs[count++] = session;
+    }
+    for (size_t i = 0; i < count; i++)
+        if (sees_another(theirs[i], tenant))
+            move(theirs[i], tenant);
+    oms_free(theirs);
 }
 
 /* ---- now and then ---- */

@@ -318,6 +318,8 @@ void stream_session_catchup_done(struct stream_session *session);
 /* The ring has lost what this session needs, but the log has it. */
 void stream_session_again(struct stream_session *session);
 void stream_sessions_tenant(struct stream_shard *ss, const struct tenant_version *tenant);
+/* The shard's copy of what is stored of a user has changed: their readers are evaluated again. */
+void stream_sessions_user(struct stream_shard *ss, const struct user_version *user);
 void stream_sessions_tick(struct stream_shard *ss, int64_t now_ms);
 void stream_sessions_wake(struct stream_shard *ss);
 void stream_sessions_fini(struct stream_shard *ss);

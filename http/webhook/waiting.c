@@ -130,6 +130,7 @@ static bool may_manage(struct http_exchange *exchange, const struct http_claims 
     struct access access;
 
     http_claims_principal(claims, tenant->number, &principal);
+    actors_principal_own(exchange->shard, &principal);
     return permission_evaluate(&tenant->permissions, &principal, &exchange->arena, &access) &&
            access_unscoped(&access, PERMISSION_MANAGE_WEBHOOKS);
 }

@@ -177,6 +177,11 @@
 #define OMS_TENANT_KEYS_MAX        1024  /* kept within their 24 hours */
 #define OMS_TENANT_API_KEYS_MAX    256   /* of a tenant, live at once */
 #define OMS_TENANT_API_KEYS_KEPT   256   /* revoked and expired ones that are still listed */
+#define OMS_USERS_MAX              1000000 /* with an authorization of their own, on the server */
+#define OMS_USERS_TENANT_MAX       200000  /* of them, of one tenant */
+#define OMS_USER_ROLES_MAX         32
+#define OMS_USER_GRANTS_MAX        64    /* scopes of one user */
+#define OMS_USER_BYTES_MAX         32768 /* of one user's stored form */
 #define OMS_MIGRATE_PAGE_MAX       200   /* orders that one migrateOrders takes along */
 #define OMS_MIGRATE_TOLD_MAX       100   /* stranded orders that one answer names */
 #define OMS_ERASE_PAGE_MAX         200   /* orders that one eraseCustomer looks at */
