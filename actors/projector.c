@@ -157,10 +157,9 @@ out:
 
 /* ---- tenants and users ---- */
 
-/* A unit holds one event: the whole new version (by tenant.h's or user.h's codec), which is also the state.
- */
+/* A unit holds one event: the whole new version (by tenant.h's or user.h's codec), which is also the state. */
 static enum oms_status project_version(const struct rt_address *address, const struct store_record *records,
-                                       size_t count, struct store_writes *writes)
+                                      size_t count, struct store_writes *writes)
 {
     const struct store_record *last = &records[count - 1];
     unsigned char key[STORE_ADDRESS_KEY_SIZE];
@@ -182,7 +181,7 @@ static enum oms_status project_mark(const struct rt_address *address, const stru
     if (last->event_count != 1 || mark_decode(last->events[0], &mark) != OMS_OK ||
         mark.version != last->version_to)
         return OMS_CORRUPT;
-    return project_tenant(address, records, count, writes);
+    return project_version(address, records, count, writes);
 }
 
 /* ---- inboxes ---- */
@@ -253,3 +252,14 @@ static enum oms_status project(void *context, const struct store_vault *vault, c
         return project_version(actor, records, count, writes);
     case RT_ACTOR_MARK:
         return project_mark(actor, records, count, writes);
+    case RT_ACTOR_INBOX:
+        return project_inbox(actor, base, records, count, writes);
+    default:
+        return OMS_CORRUPT;
+    }
+}
+
+struct store_projector actors_projector(void)
+{
+    return (struct store_projector){.context = NULL, .project = project};
+}
