@@ -326,7 +326,7 @@ static bool on_refused(void *context, const struct import_refusal *refusal)
     struct import *import = context;
 
     import_report_refusal(&import->report, refusal);
-    if (import->arguments.stop_on_error)
+    if (import->arguments.stop_on_error && !refusal->skipped)
         import->stopping = true;
     return !import->stopping;
 }

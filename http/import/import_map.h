@@ -57,15 +57,23 @@ OMS_MUST_USE enum oms_status import_map_bind(struct import_map *map, const struc
 size_t import_map_group_column(const struct import_map *map);
 /* The columns that the order template uses: they must not differ between the rows of an order. */
 size_t import_map_order_columns(const struct import_map *map, const size_t **columns);
+/* True: an order's first row has them, its other rows may leave them empty. */
+bool import_map_first_row_only(const struct import_map *map);
+/* Why an order with this first row is left out (static as long as the map), or NULL. */
+const char *import_map_skips(const struct import_map *map, const struct oms_str *fields);
 struct oms_str import_map_column_name(const struct import_map *map, size_t column);
 
 /* Appends the members of the input (with source; without braces and lineItems): "\"externalRef\":\"…\",…". */
 OMS_MUST_USE enum oms_status import_map_write_order(const struct import_map *map,
                                                     const struct oms_str *fields, struct oms_buf *out,
                                                     struct import_fault *fault);
-/* Appends one item of lineItems, with braces. OMS_INVALID with `fault` when the row does not allow it. */
+/*
+ * Appends one item of lineItems, with braces. OMS_INVALID with `fault` when the row does not allow it.
+ * `first`: the order's first row; only its order columns (import_map_order_columns) are looked at.
+ */
 OMS_MUST_USE enum oms_status import_map_write_line(const struct import_map *map, const struct oms_str *fields,
-                                                   struct oms_buf *out, struct import_fault *fault);
+                                                   const struct oms_str *first, struct oms_buf *out,
+                                                   struct import_fault *fault);
 
 /* Reads "11/8/2018" by "M/D/YYYY" and the like (Y, M, D fields with one separator); midnight UTC in ms. */
 OMS_MUST_USE enum oms_status import_date_parse(const char *format, struct oms_str text, int64_t *out_ms);

@@ -1,58 +1,37 @@
-/* The ready maps: texts of the same language as a map file, so that each is an example of it as well. */
+/*
+ * The ready maps: files of the same language as a user's own (maps/), carried by the program, so that each is
+ * an example of it as well.
+ */
 #include "http/import/import_map_impl.h"
 
 #include "runtime/base/assert.h"
 
-/* The "Sample - Superstore" sales report: a row per line, sales after discount, US dates. Profit is ignored.
- */
-static const char superstore[] =
-    "{\n"
-    "  \"name\": \"superstore\",\n"
-    "  \"options\": { \"currency\": \"USD\", \"vendor\": \"superstore\" },\n"
-    "  \"group\": \"Order ID\",\n"
-    "  \"order\": {\n"
-    "    \"externalRef\": \"Order ID\",\n"
-    "    \"placedAt\": { \"$date\": \"Order Date\", \"format\": \"M/D/YYYY\" },\n"
-    "    \"customerDetails\": { \"customerId\": \"Customer ID\", \"name\": \"Customer Name\" },\n"
-    "    \"destination\": {\n"
-    "      \"city\": \"City\", \"state\": \"State\", \"postal\": \"Postal Code\", \"country\": \"Country\"\n"
-    "    },\n"
-    "    \"shippingDetails\": { \"method\": \"Ship Mode\" },\n"
-    "    \"notes\": [\n"
-    "      { \"text\": { \"$date\": \"Ship Date\", \"format\": \"M/D/YYYY\", \"as\": \"day\",\n"
-    "                  \"prefix\": \"Ship date: \" } }\n"
-    "    ]\n"
-    "  },\n"
-    "  \"line\": {\n"
-    "    \"productSku\": \"Product ID\",\n"
-    "    \"productName\": \"Product Name\",\n"
-    "    \"productCategory\": \"Category\",\n"
-    "    \"vendor\": { \"vendorId\": { \"$option\": \"vendor\" } },\n"
-    "    \"orderQuantity\": { \"$integer\": \"Quantity\" },\n"
-    "    \"productPrice\": {\n"
-    "      \"amount\": { \"$unitPrice\": { \"net\": \"Sales\", \"discount\": \"Discount\", \"quantity\": "
-    "\"Quantity\" } },\n"
-    "      \"currency\": { \"$option\": \"currency\" }\n"
-    "    },\n"
-    "    \"discountAmount\": {\n"
-    "      \"$lineDiscount\": { \"net\": \"Sales\", \"discount\": \"Discount\", \"quantity\": \"Quantity\" "
-    "}\n"
-    "    }\n"
-    "  }\n"
-    "}\n";
+#define CARRY(symbol, file)                                                                                  \
+    __asm__(".section .rodata\n" #symbol "_start: .incbin \"" LITEOMS_MAPS "/" file "\"\n" #symbol "_end:\n" \
+            ".byte 0\n.previous\n");                                                                         \
+    extern const char symbol##_start[], symbol##_end[]
 
-/* Every line of the file is a CreateOrderInput; its source, when it names none, is the map's name. */
-static const char jsonl[] = "{ \"name\": \"jsonl\", \"format\": \"jsonl\" }\n";
+CARRY(import_map_superstore, "superstore.json");
+CARRY(import_map_shopify, "shopify.json");
+CARRY(import_map_woocommerce, "woocommerce.json");
+CARRY(import_map_woocommerce_net, "woocommerce-net.json");
+CARRY(import_map_jsonl, "jsonl.json");
 
 static const struct {
-    const char *name, *text;
-} ready[] = {{"superstore", superstore}, {"jsonl", jsonl}};
+    const char *name, *text, *end;
+} ready[] = {
+    {"superstore", import_map_superstore_start, import_map_superstore_end},
+    {"shopify", import_map_shopify_start, import_map_shopify_end},
+    {"woocommerce", import_map_woocommerce_start, import_map_woocommerce_end},
+    {"woocommerce-net", import_map_woocommerce_net_start, import_map_woocommerce_net_end},
+    {"jsonl", import_map_jsonl_start, import_map_jsonl_end},
+};
 
 struct oms_str import_map_ready(const char *name)
 {
     for (unsigned i = 0; i < OMS_COUNT_OF(ready); i++)
         if (strcmp(ready[i].name, name) == 0)
-            return oms_str_of(ready[i].text);
+            return oms_str_make(ready[i].text, (size_t)(ready[i].end - ready[i].text));
     return OMS_STR_NONE;
 }
 

@@ -22,6 +22,7 @@ struct open_container {
 struct writer {
     const struct import_map *map;
     const struct oms_str *fields;
+    const struct oms_str *first; /* the order's first row; its order columns only */
     struct oms_buf *out;
     struct import_fault *fault;
     struct open_container stack[IMPORT_MAP_DEPTH_MAX + 1]; /* [0] is the root, which writes no braces */
@@ -32,7 +33,20 @@ enum leaf_result { LEAF_WRITTEN, LEAF_EMPTY, LEAF_FAULT };
 
 static struct oms_str value_of(const struct writer *writer, const struct import_node *node, unsigned which)
 {
-    return writer->fields[writer->map->columns[node->columns[which]].bound];
+    return import_map_field(writer->map, node->of_order ? writer->first : writer->fields,
+                            node->columns[which]);
+}
+
+/* The text of the first column that has one, without what is stripped. */
+static struct oms_str text_of(const struct writer *writer, const struct import_node *node)
+{
+    struct oms_str text = value_of(writer, node, 0);
+
+    for (unsigned i = 1; i < node->column_count && text.len == 0; i++)
+        text = value_of(writer, node, i);
+    while (text.len && node->strip.len && memchr(node->strip.data, text.data[0], node->strip.len))
+        text = oms_str_make(text.data + 1, text.len - 1);
+    return text;
 }
 
 static enum leaf_result refuse(struct writer *writer, const struct import_node *node, unsigned which,
@@ -122,6 +136,52 @@ static enum leaf_result write_date(struct writer *writer, const struct import_no
     return LEAF_WRITTEN;
 }
 
+static enum leaf_result write_instant(struct writer *writer, const struct import_node *node)
+{
+    char text[OMS_DATETIME_TEXT_SIZE];
+    int64_t ms;
+
+    if (import_instant_parse(value_of(writer, node, 0), node->offset_minutes, &ms) != OMS_OK)
+        return refuse(writer, node, 0, "INVALID", "not a date and time such as 2026-03-01 09:30:00 +0100");
+    oms_json_write_string(writer->out, oms_str_make(text, oms_datetime_format(ms, text)));
+    return LEAF_WRITTEN;
+}
+
+static enum leaf_result write_word(struct writer *writer, const struct import_node *node,
+                                   struct oms_str value)
+{
+    for (unsigned i = 0; i < node->word_count; i++) {
+        if (!oms_str_eq_nocase(value, node->words[i].word))
+            continue;
+        oms_buf_append_str(writer->out, node->words[i].json);
+        return oms_str_present(node->words[i].json) ? LEAF_WRITTEN : LEAF_EMPTY;
+    }
+    if (!oms_str_present(node->text))
+        return refuse(writer, node, 0, "INVALID", "the map does not know this word");
+    oms_buf_append_str(writer->out, node->text);
+    return LEAF_WRITTEN;
+}
+
+static enum leaf_result write_sum(struct writer *writer, const struct import_node *node)
+{
+    char text[48];
+    bool empty = false, same = false;
+    unsigned which;
+    const char *why = node->op == IMPORT_OP_SUM
+                          ? import_sum(writer->map, node, writer->fields, text, &empty, &which)
+                          : import_equals(writer->map, node, writer->fields, &same, &empty, &which);
+
+    if (why)
+        return refuse(writer, node, which, "INVALID", why);
+    if (empty)
+        return node->required ? refuse(writer, node, 0, "REQUIRED", "is empty") : LEAF_EMPTY;
+    if (node->op == IMPORT_OP_SUM)
+        oms_json_write_string(writer->out, oms_str_of(text));
+    else
+        oms_buf_append_str(writer->out, same ? OMS_STR("true") : OMS_STR("false"));
+    return LEAF_WRITTEN;
+}
+
 static enum leaf_result write_boolean(struct writer *writer, const struct import_node *node)
 {
     static const char *const words[] = {"false", "true", "no", "yes", "0", "1"};
@@ -163,13 +223,23 @@ static enum leaf_result write_leaf(struct writer *writer, const struct import_no
     }
     if (node->op == IMPORT_OP_UNIT_PRICE || node->op == IMPORT_OP_LINE_DISCOUNT)
         return write_price(writer, node);
-    value = value_of(writer, node, 0);
+    if (node->op == IMPORT_OP_SUM || node->op == IMPORT_OP_EQUALS)
+        return write_sum(writer, node);
+    value = text_of(writer, node);
+    if (value.len == 0 && oms_str_present(node->text)) {
+        oms_buf_append_str(writer->out, node->text);
+        return LEAF_WRITTEN;
+    }
     if (value.len == 0)
         return node->required ? refuse(writer, node, 0, "REQUIRED", "is empty") : LEAF_EMPTY;
     switch (node->op) {
     case IMPORT_OP_DATE:
     case IMPORT_OP_DAY:
         return write_date(writer, node);
+    case IMPORT_OP_INSTANT:
+        return write_instant(writer, node);
+    case IMPORT_OP_WORD:
+        return write_word(writer, node, value);
     case IMPORT_OP_BOOLEAN:
         return write_boolean(writer, node);
     case IMPORT_OP_INTEGER:
@@ -231,15 +301,19 @@ static bool write_node(struct writer *writer, const struct import_node *node)
 }
 
 static enum oms_status write_template(const struct import_map *map, const struct import_template *template,
-                                      const struct oms_str *fields, struct oms_buf *out,
-                                      struct import_fault *fault)
+                                      const struct oms_str *fields, const struct oms_str *first,
+                                      struct oms_buf *out, struct import_fault *fault)
 {
-    struct writer writer = {.map = map, .fields = fields, .out = out, .fault = fault};
+    struct writer writer = {.map = map, .fields = fields, .first = first, .out = out, .fault = fault};
 
     writer.stack[0].end = template->count;
     for (unsigned i = 0; i < template->count; i++) {
         while (writer.depth > 0 && writer.stack[writer.depth].end <= i)
             close_container(&writer);
+        if (!import_conditions_hold(map, &template->nodes[i].when, fields)) {
+            i = template->nodes[i].end - 1;
+            continue;
+        }
         if (!write_node(&writer, &template->nodes[i]))
             return OMS_INVALID;
     }
@@ -256,14 +330,15 @@ static enum oms_status write_template(const struct import_map *map, const struct
 enum oms_status import_map_write_order(const struct import_map *map, const struct oms_str *fields,
                                        struct oms_buf *out, struct import_fault *fault)
 {
-    return write_template(map, &map->order, fields, out, fault);
+    return write_template(map, &map->order, fields, fields, out, fault);
 }
 
 enum oms_status import_map_write_line(const struct import_map *map, const struct oms_str *fields,
-                                      struct oms_buf *out, struct import_fault *fault)
+                                      const struct oms_str *first, struct oms_buf *out,
+                                      struct import_fault *fault)
 {
     oms_buf_append_char(out, '{');
-    enum oms_status status = write_template(map, &map->line, fields, out, fault);
+    enum oms_status status = write_template(map, &map->line, fields, first, out, fault);
     oms_buf_append_char(out, '}');
     return status;
 }

@@ -17,12 +17,14 @@
 struct open_order {
     bool open;
     bool refused; /* by the fault */
+    bool skipped; /* refused, and the map wants it so */
     struct import_fault fault;
     struct oms_buf key;
     struct oms_buf members, lines;
     size_t line_count;
     struct oms_buf columns; /* text of the order's columns, joined */
     size_t *column_ends;
+    struct oms_str *first; /* the order's columns in its first row, by number in the header */
     struct import_row_place *rows;
     size_t row_count, row_cap;
 };
@@ -49,7 +51,7 @@ struct import_orders {
 static bool refuse_row(struct import_orders *orders, struct oms_str ref, struct import_row_place place,
                        const char *code, struct oms_str field, const char *message)
 {
-    struct import_refusal refusal = {ref, &place, 1, code, field, message};
+    struct import_refusal refusal = {ref, &place, 1, code, field, message, false};
     return orders->sink.refused(orders->sink.context, &refusal);
 }
 
@@ -93,8 +95,13 @@ static bool close_order(struct import_orders *orders)
                                                .message = "the order is larger than a request may be"});
     }
     if (order->refused) {
-        struct import_refusal refusal = {
-            ref, order->rows, order->row_count, order->fault.code, order->fault.field, order->fault.message};
+        struct import_refusal refusal = {ref,
+                                         order->rows,
+                                         order->row_count,
+                                         order->fault.code,
+                                         order->fault.field,
+                                         order->fault.message,
+                                         order->skipped};
         return orders->sink.refused(orders->sink.context, &refusal);
     }
     struct import_order done = {ref, oms_buf_str(&orders->input), order->rows, order->row_count};
@@ -112,6 +119,7 @@ static void open_order(struct import_orders *orders, struct oms_str key, const s
 
     order->open = true;
     order->refused = false;
+    order->skipped = false;
     order->row_count = 0;
     order->line_count = 0;
     oms_buf_reset(&order->key);
@@ -123,7 +131,15 @@ static void open_order(struct import_orders *orders, struct oms_str key, const s
         oms_buf_append_str(&order->columns, fields[columns[i]]);
         order->column_ends[i] = order->columns.len;
     }
-    if (import_map_write_order(orders->map, fields, &order->members, &fault) != OMS_OK)
+    for (size_t i = 0, start = 0; i < count; start = order->column_ends[i++])
+        order->first[columns[i]] = oms_str_make(order->columns.data + start, order->column_ends[i] - start);
+    const char *left_out = import_map_skips(orders->map, fields);
+    if (left_out) {
+        fault = (struct import_fault){.code = "SKIPPED"};
+        snprintf(fault.message, sizeof(fault.message), "%s", left_out);
+        refuse_open(order, &fault);
+        order->skipped = true;
+    } else if (import_map_write_order(orders->map, fields, &order->members, &fault) != OMS_OK)
         refuse_open(order, &fault);
     if (orders->poison_line) {
         poison_fault(&fault, orders->poison_line);
@@ -143,7 +159,8 @@ static bool same_order(const struct import_orders *orders, const struct oms_str 
     for (size_t i = 0; i < count; i++) {
         struct oms_str first = oms_str_make(order->columns.data + start, order->column_ends[i] - start);
         start = order->column_ends[i];
-        if (oms_str_eq(first, fields[columns[i]]))
+        bool left_empty = import_map_first_row_only(orders->map) && fields[columns[i]].len == 0;
+        if (left_empty || oms_str_eq(first, fields[columns[i]]))
             continue;
         *fault = (struct import_fault){.code = "CONFLICT",
                                        .field = import_map_column_name(orders->map, columns[i])};
@@ -180,7 +197,7 @@ static void add_row(struct import_orders *orders, const struct oms_str *fields, 
     }
     if (order->line_count > 1)
         oms_buf_append_char(&order->lines, ',');
-    if (import_map_write_line(orders->map, fields, &order->lines, &fault) != OMS_OK)
+    if (import_map_write_line(orders->map, fields, order->first, &order->lines, &fault) != OMS_OK)
         refuse_open(order, &fault);
 }
 
@@ -207,6 +224,7 @@ static bool on_header(void *context, const struct import_csv_row *header)
     }
     size_t count = import_map_order_columns(orders->map, &columns);
     orders->order.column_ends = oms_calloc(count ? count : 1, sizeof(size_t));
+    orders->order.first = oms_calloc(header->count + 1, sizeof(*orders->order.first));
     return true;
 }
 
@@ -370,6 +388,7 @@ void import_orders_destroy(struct import_orders *orders)
     oms_buf_fini(&orders->order.members);
     oms_buf_fini(&orders->order.key);
     oms_free(orders->order.column_ends);
+    oms_free(orders->order.first);
     oms_free(orders->order.rows);
     oms_free(orders);
 }

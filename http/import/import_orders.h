@@ -32,6 +32,7 @@ struct import_refusal {
     const char *code;
     struct oms_str field; /* the column, or absent */
     const char *message;
+    bool skipped; /* no fault: the map leaves such orders out */
 };
 
 /* What is passed is valid during the call. Each returns false to stop: import_orders_feed then answers

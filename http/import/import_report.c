@@ -167,6 +167,11 @@ void import_report_refusal(struct import_report *report, const struct import_ref
                                    oms_str_of(refusal->message)};
 
     report->rows += refusal->row_count;
+    if (refusal->skipped) {
+        report->skipped++;
+        put_results(report, refusal->ref, refusal->rows, refusal->row_count, "skipped", &answer);
+        return;
+    }
     note_refused(report, refusal->ref, refusal->rows, refusal->row_count, &answer, "refused");
 }
 
@@ -234,6 +239,8 @@ void import_report_finish(struct import_report *report, bool stopped)
     if (report->existing_other)
         printf("%s of those already there have other content and were left as they are\n",
                grouped(report->existing_other, a));
+    if (report->skipped)
+        printf("%s were left out by the map; --results FILE says why\n", grouped(report->skipped, a));
     for (unsigned i = 0; i < report->code_count; i++)
         printf("  %s %s\n", grouped(report->codes[i].orders, a), report->codes[i].code);
     if (report->refusals.len)

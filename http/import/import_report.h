@@ -24,6 +24,7 @@ struct import_report {
     bool results_broken;
     /* orders */
     uint64_t made, existing, existing_other, refused;
+    uint64_t skipped;    /* left out by the map */
     uint64_t unanswered; /* sent, and nobody said what became of them */
     /* rows */
     uint64_t rows, rows_refused;
