@@ -139,6 +139,8 @@ static const char *verdict_name(int verdict)
         return "replayed";
     case MODEL_EXISTS:
         return "exists";
+    case MODEL_NOTHING:
+        return "nothing to do";
     default:
         return refusal_code_name((enum refusal_code)verdict);
     }
@@ -158,7 +160,8 @@ static void check_verdict(struct model *model, const struct sim_op *op, enum mod
 {
     bool may_be_suspended =
         tenant == MODEL_TENANT_CHANGING && wanted == MODEL_ACCEPTED && got == REFUSAL_TENANT_SUSPENDED;
-    if (tenant == MODEL_TENANT_SUSPENDED && wanted == MODEL_ACCEPTED)
+    bool erases = op->type == ORDER_COMMAND_ERASE_CUSTOMER; /* also of a suspended tenant */
+    if (tenant == MODEL_TENANT_SUSPENDED && wanted == MODEL_ACCEPTED && !erases)
         wanted = REFUSAL_TENANT_SUSPENDED;
     if (wanted != got && !may_be_suspended)
         model_fail(model, "operation %" PRIu64 " (%s by %s on order %u/%u): %s, the model says %s",
@@ -169,7 +172,7 @@ static void check_verdict(struct model *model, const struct sim_op *op, enum mod
         model->counts.accepted_of[op->type]++;
     } else if (got == MODEL_REPLAYED)
         model->counts.replayed++;
-    else if (got == MODEL_EXISTS)
+    else if (got == MODEL_EXISTS || got == MODEL_NOTHING)
         model->counts.exists++;
     else
         model->counts.refused[got]++;
@@ -199,6 +202,10 @@ uint64_t model_render(struct model *model, const struct sim_op *op, enum model_t
     struct model_order *order = &model->orders[op->tenant][op->slot];
     bool by_reference = op->slot < SIM_SLOT_UNKNOWN - SIM_SLOTS_BY_KEY;
     int got = op->is_read ? MODEL_EXISTS : told(op, reply);
+    /* No version was made, and none can have been made by a timer since. */
+    if (got == MODEL_ACCEPTED && op->type == ORDER_COMMAND_ERASE_CUSTOMER && reply->order &&
+        reply->order->version == order->tip.version)
+        got = MODEL_NOTHING;
     if (got == MODEL_ACCEPTED && !reply->order)
         model_fail(model, "operation %" PRIu64 " was accepted and shows no order", op->serial);
     if (model_failed(model))
@@ -272,7 +279,8 @@ static bool matches(const struct model_entry *entry, const struct store_record *
         return meta->command == ORDER_COMMAND_STEP_DUE && meta->actor.kind == PRINCIPAL_TIMER;
     struct oms_hash128 print = sim_op_fingerprint(&entry->op);
     return meta->command == entry->op.type &&
-           oms_str_eq_c(meta->actor.subject, sim_people[entry->op.person].subject) &&
+           (oms_str_eq_c(meta->actor.subject, sim_people[entry->op.person].subject) ||
+            (record->erased && oms_str_eq(meta->actor.subject, ORDER_ERASED))) &&
            meta->has_key == entry->op.has_key &&
            (!meta->has_key || (meta->fingerprint.lo == print.lo && meta->fingerprint.hi == print.hi));
 }
@@ -313,6 +321,21 @@ void model_logged(struct model *model, unsigned tenant, unsigned slot, const str
 void model_recover_begin(struct model *model, unsigned tenant, unsigned slot)
 {
     model->orders[tenant][slot].logged = 0;
+    model->orders[tenant][slot].readable = model->orders[tenant][slot].unreadable = 0;
+}
+
+/* The keys of all that an erasure found are gone, and no other one's. */
+static void check_keys(struct model *model, unsigned tenant, unsigned slot, const struct store_record *record)
+{
+    struct model_order *order = &model->orders[tenant][slot];
+    if (record->sealed.len)
+        (*(record->erased ? &order->unreadable : &order->readable))++;
+    if (!record->destroys)
+        return;
+    if (order->readable)
+        model_fail(model, "order %u/%u: %" PRIu64 " keys outlived the erasure in version %u", tenant, slot,
+                   order->readable, record->version_to);
+    order->readable = order->unreadable = 0;
 }
 
 void model_recover_record(struct model *model, unsigned tenant, unsigned slot,
@@ -320,6 +343,7 @@ void model_recover_record(struct model *model, unsigned tenant, unsigned slot,
 {
     struct model_order *order = &model->orders[tenant][slot];
     struct order_event_meta meta = {0};
+    check_keys(model, tenant, slot, record);
     if (!check_record(model, tenant, slot, order->logged, record, &meta) && !model_failed(model)) {
         /* Expired just before the crash, seen by nobody: which hold is in the event. */
         struct oms_arena arena;
@@ -340,6 +364,9 @@ void model_recover_record(struct model *model, unsigned tenant, unsigned slot,
 void model_recover_end(struct model *model, unsigned tenant, unsigned slot)
 {
     struct model_order *order = &model->orders[tenant][slot];
+    if (order->unreadable)
+        model_fail(model, "order %u/%u: %" PRIu64 " records lack their keys and nobody erased them", tenant,
+                   slot, order->unreadable);
     if (order->logged < order->acked)
         model_fail(model, "order %u/%u: version %" PRIu64 " had been acknowledged, the log ends at %" PRIu64,
                    tenant, slot, order->acked, order->logged);

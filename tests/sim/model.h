@@ -85,11 +85,13 @@ struct model_state {
     bool started[SIM_STEPS_MAX];
     int64_t due_at[SIM_STEPS_MAX], due_left[SIM_STEPS_MAX]; /* 0: no deadline; left: a hold stops the clock */
     unsigned reviewer;    /* person + 1; 0: none */
-    uint64_t destination; /* its mark; 0: as created */
+    uint64_t destination; /* its mark; 0: as created, or erased */
+    uint64_t erased;      /* the version that erased the customer; 0: none */
     unsigned tenant;
     int64_t final, paid, refunded, reserved;
     uint32_t hold_next;
     size_t hold_count, shipment_count, return_count, payment_count, refund_count, note_count, key_count;
+    size_t notes_erased;
     struct model_hold holds[MODEL_PARTS_MAX];
     struct model_shipment shipments[MODEL_PARTS_MAX];
     struct model_return returns[MODEL_PARTS_MAX];
@@ -112,6 +114,7 @@ struct model_order {
     struct model_entry entries[MODEL_PARTS_MAX]; /* of version i + 1 */
     uint64_t acked;                              /* versions that a reply has shown */
     uint64_t logged;                             /* versions whose record was appended with success */
+    uint64_t readable, unreadable; /* recovery: sealed records since the last erasure, with and without key */
 };
 
 enum model_tenant { MODEL_TENANT_ACTIVE, MODEL_TENANT_SUSPENDED, MODEL_TENANT_CHANGING };

@@ -165,7 +165,13 @@ static void compare_rest(const struct comparison *c, const struct model_state *s
         same(c, "a key's fingerprint", (int64_t)s->keys[i].fingerprint.lo,
              (int64_t)order->keys[i].fingerprint.lo);
     struct oms_str customer = s->customer ? oms_str_of(sim_people[s->customer - 1].subject) : OMS_STR_NONE;
-    same(c, "the right customer", 1, oms_str_eq(customer, order->customer.customer_id));
+    same(c, "the right customer", 1, oms_str_eq(customer, order_customer_id(order)));
+    same(c, "the number of erased notes", (int64_t)s->notes_erased, order->notes_erased);
+    same(c, "whether the customer was erased", s->erased != 0, order->erased_at != 0);
+    if (s->erased == s->version && s->erased)
+        same(c, "what is left of the street", 1,
+             !order->has_destination || !oms_str_present(order->destination.street) ||
+                 oms_str_eq(order->destination.street, ORDER_ERASED));
 }
 
 void model_compare_state(struct model *model, unsigned tenant, unsigned slot, const struct model_state *s,

@@ -220,6 +220,17 @@ static void apply_step(struct model_state *s, const struct sim_op *op)
         s->holds[s->hold_count++] = (struct model_hold){.id = s->hold_next++};
 }
 
+/* Texts are gone; a mark that is not there reads as 0. */
+static void apply_erasure(struct model_state *s)
+{
+    s->erased = s->version + 1;
+    s->customer = 0;
+    s->destination = 0;
+    s->notes_erased = s->note_count;
+    for (size_t i = 0; i < s->hold_count; i++)
+        s->holds[i].mark = 0;
+}
+
 static void apply_input(struct model_state *s, const struct sim_op *op, int64_t time)
 {
     switch (op->type) {
@@ -290,6 +301,9 @@ static void apply_input(struct model_state *s, const struct sim_op *op, int64_t 
         break;
     case ORDER_COMMAND_RELEASE_HOLD:
         drop_hold(s, op->content.part);
+        break;
+    case ORDER_COMMAND_ERASE_CUSTOMER:
+        apply_erasure(s);
         break;
     case ORDER_COMMAND_ADD_NOTE:
         OMS_ASSERT(s->note_count < MODEL_PARTS_MAX);

@@ -7,7 +7,7 @@
 /* ---- model_rules.c: what must come out ---- */
 
 /* What a command must meet: one of these, or a refusal_code. */
-enum model_verdict { MODEL_ACCEPTED = -1, MODEL_REPLAYED = -2, MODEL_EXISTS = -3 };
+enum model_verdict { MODEL_ACCEPTED = -1, MODEL_REPLAYED = -2, MODEL_EXISTS = -3, MODEL_NOTHING = -4 };
 int model_verdict(const struct model_state *s, const struct sim_op *op, bool by_reference, int64_t now);
 /* Whether this person knows of the order at all. */
 bool model_reaches(const struct model_state *s, unsigned person);

@@ -367,6 +367,10 @@ static int on_input(const struct model_state *s, const struct sim_op *op, int64_
     case ORDER_COMMAND_COMPLETE_ACTIVITY:
     case ORDER_COMMAND_SKIP_ACTIVITY:
         return model_step_verdict(s, op);
+    case ORDER_COMMAND_ERASE_CUSTOMER:
+        if (s->erased && s->erased == s->version)
+            return MODEL_NOTHING;
+        return s->stage <= ORDER_STAGE_SHIPPED && !op->content.status ? REFUSAL_WRONG_STAGE : MODEL_ACCEPTED;
     case ORDER_COMMAND_RELEASE_HOLD:
         return on_release(s, op);
     case ORDER_COMMAND_PLACE_HOLD:
@@ -387,6 +391,8 @@ int model_verdict(const struct model_state *s, const struct sim_op *op, bool by_
         return on_creation(s, op, by_reference);
     if (op->type == ORDER_COMMAND_TRACK_SHIPMENT && s->version && op->person != SIM_CARRIER)
         return REFUSAL_FORBIDDEN; /* said to everybody: the command is not theirs, whatever the order */
+    if (op->type == ORDER_COMMAND_ERASE_CUSTOMER && s->version && op->person != SIM_CLERK)
+        return REFUSAL_FORBIDDEN; /* the same */
     if (s->version == 0 || !model_reaches(s, op->person))
         return REFUSAL_NOT_FOUND;
     if (!role_may(role, op->type))

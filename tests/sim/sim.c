@@ -121,7 +121,7 @@ static bool all_met(const struct sim_counts *c, const struct model_counts *m)
     }
     for (unsigned type = 1; type < ORDER_COMMAND_COUNT; type++) {
         if (type == ORDER_COMMAND_EXPIRE_HOLD || type == ORDER_COMMAND_STEP_DUE ||
-            type == ORDER_COMMAND_MIGRATE_WORKFLOW || type == ORDER_COMMAND_ERASE_CUSTOMER)
+            type == ORDER_COMMAND_MIGRATE_WORKFLOW)
             continue; /* timers' own and a tenant's: no person sends them to an order */
         const char *name = order_command_info((enum order_command_type)type)->mutation;
         printf("  accepted: %-22s %10" PRIu64 "%s\n", name, m->accepted_of[type],

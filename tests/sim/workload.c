@@ -10,7 +10,7 @@
 #include "tests/sim/model.h"
 
 const struct sim_person sim_people[SIM_PEOPLE + 1] = {
-    {"anna", "staff", SIM_STAFF},       {"boris", "staff", SIM_STAFF},  {"carla", "customer", SIM_CUSTOMER},
+    {"anna", "admin", SIM_STAFF},       {"boris", "staff", SIM_STAFF},  {"carla", "customer", SIM_CUSTOMER},
     {"dora", "customer", SIM_CUSTOMER}, {"vega", "vendor", SIM_VENDOR}, {"wald", "vendor", SIM_VENDOR},
     {"parcel", "staff", SIM_STAFF},
 };
@@ -284,6 +284,11 @@ static void draw_content(struct sim_workload *workload, const struct model_state
     case ORDER_COMMAND_PLACE_HOLD:
         draw_hold(workload, now_ms, op);
         break;
+    case ORDER_COMMAND_ERASE_CUSTOMER:
+        op->content.status = chance(workload, 60); /* also when it is not finished */
+        if (chance(workload, 80))
+            op->person = SIM_CLERK;
+        break;
     case ORDER_COMMAND_RELEASE_HOLD:
         op->content.part = state->hold_count && chance(workload, 70)
                                ? state->holds[below(workload, state->hold_count)].id
@@ -382,6 +387,7 @@ static enum order_command_type draw_type(struct sim_workload *workload, enum ord
         {ORDER_COMMAND_RECEIVE_RETURN, 9},    {ORDER_COMMAND_CANCEL_RETURN, 3},
         {ORDER_COMMAND_ESCALATE_REVIEWER, 4}, {ORDER_COMMAND_REVIEW_ORDER, 5},
         {ORDER_COMMAND_COMPLETE_ACTIVITY, 5}, {ORDER_COMMAND_SKIP_ACTIVITY, 2},
+        {ORDER_COMMAND_ERASE_CUSTOMER, 3},
     };
     unsigned weights[OMS_COUNT_OF(table)];
     unsigned total = 0;
@@ -671,6 +677,9 @@ static void build_input(const struct sim_op *op, const struct sim_place *place, 
     case ORDER_COMMAND_COMPLETE_ACTIVITY:
     case ORDER_COMMAND_SKIP_ACTIVITY:
         build_step(op, &out->step);
+        break;
+    case ORDER_COMMAND_ERASE_CUSTOMER:
+        out->erase.force = content->status != 0;
         break;
     case ORDER_COMMAND_ADD_NOTE:
         out->note.text = mark;

@@ -39,7 +39,7 @@ struct sim_person {
 };
 /* The same people in every tenant, and the carrier; a vendor's id is the subject. */
 extern const struct sim_person sim_people[SIM_PEOPLE + 1];
-#define SIM_CLERK    0u /* a person of the staff */
+#define SIM_CLERK    0u /* of the staff, and the only one who may erase a customer */
 #define SIM_VENDOR_A 4u
 #define SIM_VENDOR_B 5u
 
