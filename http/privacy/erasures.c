@@ -60,13 +60,14 @@ static enum oms_status walk(struct http_erasures *erasures,
 {
     char bytes[LINE_MAX_BYTES];
     enum oms_status status = OMS_OK;
-    unsigned long number = 1;
+    unsigned long number = 0;
     FILE *file = fopen(erasures->path, "re");
     if (!file)
         return oms_error_set(error, OMS_IO, "the erasure log '%s' cannot be read: %s", erasures->path,
                              strerror(errno));
-    for (; status == OMS_OK && fgets(bytes, sizeof(bytes), file); number++) {
+    while (status == OMS_OK && fgets(bytes, sizeof(bytes), file)) {
         struct http_erasure erasure;
+        number++;
         size_t len = strlen(bytes);
         if (len == 0 || bytes[len - 1] != '\n') {
             if (!feof(file))
@@ -81,7 +82,7 @@ static enum oms_status walk(struct http_erasures *erasures,
     }
     if (status != OMS_OK)
         oms_error_set(error, status, "the erasure log '%s', line %lu, is not one that liteoms wrote",
-                      erasures->path, number - (status == OMS_CORRUPT ? 0 : 1));
+                      erasures->path, number);
     fclose(file);
     return status;
 }
@@ -98,7 +99,7 @@ static void count_line(void *context, enum line kind, const struct http_erasure 
         erasures->purged = erasures->added;
 }
 
-/* A line that was cut off is ended, so that the next one stands by itself; empty lines mean nothing. */
+/* A line that a crash cut off was never acted on: it is taken away, so that the next one stands by itself. */
 static enum oms_status end_last_line(struct http_erasures *erasures)
 {
     char last = '\n';

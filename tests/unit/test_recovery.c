@@ -94,6 +94,30 @@ static void test_everything_from_the_log(void **state)
     assert_int_equal(toy_verify_memory(f), OMS_MATERIALISE_WINDOW_UNITS + 600);
 }
 
+/* Those of an older program are folded anew by themselves. */
+static void test_an_older_format(void **state)
+{
+    struct toy_fixture *f = *state;
+    static const char older[4] = {0, 0, 0, 1};
+    const struct store_write writes[] = {
+        {STORE_META, false, OMS_STR("format"), {older, sizeof(older)}},
+        {STORE_TERMS, false, OMS_STR("a term that is made no more"), OMS_STR("")},
+    };
+    open_world(f, 1);
+    toy_submit(&f->world, 0, 500, 2, 3);
+    toy_run(&f->world, 100);
+    toy_close(&f->world);
+    struct store_engine *engine = store_memory_open(f->memory);
+    assert_int_equal(engine->ops->write(engine, writes, 2), OMS_OK);
+    engine->ops->close(engine, true);
+    assert_int_equal(open_world(f, 2).units_replayed, 500);
+    toy_adopt(&f->world);
+    toy_close(&f->world);
+    assert_int_equal(open_world(f, 3).units_replayed, 0);
+    toy_close(&f->world);
+    assert_int_equal(toy_verify_memory(f), 500);
+}
+
 static void test_a_clean_stop_replays_nothing(void **state)
 {
     struct toy_fixture *f = *state;
@@ -242,6 +266,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_kill_points, toy_set_up, toy_tear_down),
         cmocka_unit_test_setup_teardown(test_one_seed_one_trace, toy_set_up, toy_tear_down),
         cmocka_unit_test_setup_teardown(test_everything_from_the_log, toy_set_up, toy_tear_down),
+        cmocka_unit_test_setup_teardown(test_an_older_format, toy_set_up, toy_tear_down),
         cmocka_unit_test_setup_teardown(test_a_clean_stop_replays_nothing, toy_set_up, toy_tear_down),
         cmocka_unit_test_setup_teardown(test_corrupt_record, toy_set_up, toy_tear_down),
         cmocka_unit_test_setup_teardown(test_lost_tail, toy_set_up, toy_tear_down),
