@@ -167,6 +167,8 @@ static void take_page(struct question *q, const struct order_page *page, int64_t
         const struct order *order = page->rows[i].order;
         unsigned char id[IDS_ORDER_SIZE];
         unsigned slot = ids_order_parse(order->order_id, id) == OMS_OK ? slot_of(q, id) : SIM_SLOTS;
+        if (slot < SIM_SLOTS)
+            model_meet(q->world->model, q->tenant, slot, order);
         if (slot == SIM_SLOTS || !listed(q, slot))
             fail(q, "an order that does not belong there");
         else if (seen[slot])

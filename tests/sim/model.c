@@ -254,6 +254,13 @@ void model_check_copy(struct model *model, unsigned tenant, unsigned slot, unsig
     oms_free(state);
 }
 
+void model_meet(struct model *model, unsigned tenant, unsigned slot, const struct order *order)
+{
+    struct model_order *known = &model->orders[tenant][slot];
+    if (known->tip.version && order->version > known->tip.version)
+        catch_up(model, known, order, order->version);
+}
+
 void model_acknowledge(struct model *model, const struct sim_op *op, uint64_t version)
 {
     struct model_order *order = &model->orders[op->tenant][op->slot];

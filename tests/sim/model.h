@@ -149,6 +149,8 @@ uint64_t model_render(struct model *model, const struct sim_op *op, enum model_t
  */
 void model_check_copy(struct model *model, unsigned tenant, unsigned slot, unsigned person,
                       const struct order *order, uint64_t at_least);
+/* An order that is shown may be ahead by what timers did since the last reply: takes that up. */
+void model_meet(struct model *model, unsigned tenant, unsigned slot, const struct order *order);
 /* A reply that showed `version` reached its caller. */
 void model_acknowledge(struct model *model, const struct sim_op *op, uint64_t version);
 
