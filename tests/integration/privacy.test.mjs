@@ -7,7 +7,8 @@ import path from 'node:path';
 import { after, before, test } from 'node:test';
 
 import { Caller, basket, orderFields } from './lib/client.mjs';
-import { Server, fresh, run } from './lib/server.mjs';
+import { Server, fresh, run, until } from './lib/server.mjs';
+import { EventStream } from './lib/streams.mjs';
 
 const config = { tenants: [{ name: 'demo' }] };
 const erasure = 'erasure { examined erased already failed unsealed openOrders purged complete endCursor hasNextPage }';
@@ -193,6 +194,13 @@ test('erased: no answer shows it, no file holds it', async () => {
     assert.ok(order.erasedAt);
     const event = (await staff.order(orders.finished[0], 'events(first: 200) { nodes { type command actor { subject } change } }')).events.nodes.at(-1);
     assert.deepEqual(event, { type: 'CUSTOMER_ERASED', command: 'eraseCustomer', actor: { subject: 'boss' }, change: { notes: 2 } });
+    // A stream that begins at the beginning tells the past as it reads now.
+    const document = `subscription($id: ID!) { orderEvents(orderId: $id, after: "0") { cursor event { type change actor { subject displayName } order { ${orderFields} } } } }`;
+    const stream = new EventStream(staff.connection.session, document, { token: staff.token, variables: { id: orders.finished[0] } });
+    await stream.has(10);
+    await until(() => stream.seen.at(-1).type === 'CUSTOMER_ERASED', 20000, 'the erasure in the stream');
+    nothingOf(jane, JSON.stringify(stream.seen), `${where}: the stream`);
+    stream.close();
     for (const filter of [{ customerId: [jane.id] }, { customerId: ['[erased]'] }, { email: ['[erased]'] }])
       assert.deepEqual((await staff.query('query($filter: OrderFilter) { orders(filter: $filter) { nodes { orderId } } }', { filter })).orders.nodes, []);
     assert.equal(await staff.as('customer', jane.id).order(orders.open, 'orderId'), null);
