@@ -294,6 +294,29 @@ test('kill -9 in the middle of an erasure: the next start finishes it', async ()
   }
 });
 
+test('what a long read keeps alive is purged by a later call', async () => {
+  const person = new Person();
+  for (let i = 0; i < 3; i++) {
+    const { orderId } = await staff.does('createOrder', person.order());
+    await staff.does('cancelOrder', { orderId, cancellationReason: person.word() });
+  }
+  // An export whose client does not read holds its snapshot; its own connection, so that nobody else waits.
+  const slow = new Caller(server, 'admin', 'boss');
+  const stream = slow.connection.session.request({ ':method': 'GET', ':path': '/export/orders.jsonl', authorization: `Bearer ${slow.token}` });
+  stream.on('error', () => {});
+  await new Promise((resolve) => stream.on('response', resolve));
+  const first = await erased(staff, { customerId: person.id });
+  assert.deepEqual([first.erased, first.purged, first.complete], [3, false, false]);
+  nothingOf(person, await everything(staff, []), 'at once');
+  slow.connection.destroy();
+  await until(async () => (await erased(staff, { customerId: person.id })).complete, 20000, 'the purge');
+  staff.close();
+  await server.kill(); // nothing is flushed by the end
+  assert.deepEqual(wordsIn(server.data, person.words), []);
+  server = await Server.start({ data: server.data, config, args: ['--shards', '2'] });
+  staff = new Caller(server, 'admin', 'boss');
+});
+
 test('all that is held of a customer', async () => {
   const person = new Person(), other = new Person();
   const { finished, open } = await live(staff, person);
