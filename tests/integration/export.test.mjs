@@ -134,13 +134,19 @@ test('who may not: no token, another tenant, a scope, no permission; without get
   assert.equal((await get('/export/orders.csv', { token: server.token('shop', 's', { tenant: 'scoped', more: ['--vendor', 'tea-house'] }) })).status, 403);
   assert.equal((await curl('-X', 'POST', `${server.url}/export/orders.jsonl`)).status, 405);
   const clerk = new Caller(server, 'staff', 'clerk', { tenant: 'scoped' });
-  await place(clerk, 20);
+  await place(clerk, 19);
+  const order = await clerk.does('createOrder', basket({ lineItems: [{ ...basket().lineItems[0], options: { engraving: 'For Mum' } }] }));
+  await clerk.does('placeHold', { orderId: order.orderId, reason: 'Mum rang' });
+  await clerk.does('cancelOrder', { orderId: order.orderId, cancellationReason: 'Mum has one' });
   clerk.close();
   const token = server.token('analyst', 'ann', { tenant: 'scoped' });
   const text = (await get('/export/orders.jsonl', { token })).body + (await get('/export/orders.csv', { token })).body;
   assert.equal(ids((await get('/export/orders.jsonl', { token })).body).length, 20);
-  for (const secret of ['@example.com', 'c-1', 'High Street', 'London', 'N1 9GU', 'Carol', '漢']) assert.ok(!text.includes(secret) || secret === '漢', secret);
+  for (const secret of ['@example.com', 'c-1', 'High Street', 'London', 'N1 9GU', 'Carol', 'Mum', '漢']) assert.ok(!text.includes(secret) || secret === '漢', secret);
   assert.ok(text.includes('"country":"GB"'));
+  const whole = { token: server.token('staff', 'clerk', { tenant: 'scoped' }) };
+  const personal = (await get('/export/orders.jsonl', whole)).body + (await get('/export/orders.csv', whole)).body;
+  for (const told of ['For Mum', 'Mum rang', 'Mum has one']) assert.ok(personal.includes(told), told);
 });
 
 test('HEAD has no body', async () => {
