@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "bench/load/webhook_workload.h"
 #include "bench/load/workload.h"
 #include "bench/measure.h"
 #include "bench/process.h"
@@ -29,6 +30,7 @@
     "ZXMiOlsibm9uZSJdLCJzdWIiOiJiZW5jaCIsInRlbmFudF9pZCI6ImRlbW8ifQ."                                        \
     "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 #define FLOOR_BYTES 600 /* of a floor's answer */
+#define WSS_SECRET  "a secret of the benchmark's own"
 
 struct settings {
     const char *liteoms, *floors, *data, *json, *phases;
@@ -72,13 +74,13 @@ static bool fail(struct bench *bench, const struct oms_error *error)
 
 static struct measure_target server_target(const struct bench *bench)
 {
-    return (struct measure_target){&bench->server, bench->token, true};
+    return (struct measure_target){.process = &bench->server, .token = bench->token, .has_metrics = true};
 }
 
 /* The same headers as the server gets; nobody looks at the token. */
 static struct measure_target floor_target(const struct bench *bench, char floor)
 {
-    return (struct measure_target){&bench->floors[floor == 'b'], bench->floor_token, false};
+    return (struct measure_target){.process = &bench->floors[floor == 'b'], .token = bench->floor_token};
 }
 
 static double metric(const struct bench *bench, const char *suffix)
@@ -119,9 +121,23 @@ static void end_floors(struct bench *bench)
     setup_remove_folder(folder);
 }
 
+/* The server's configuration: who may send webhooks. */
+static bool write_config(const char *path)
+{
+    FILE *file = fopen(path, "we");
+
+    if (!file)
+        return false;
+    fprintf(
+        file,
+        "{\"tenants\":[{\"name\":\"demo\",\"webhooks\":[{\"provider\":\"wss\",\"secrets\":[\"%s\"]}]}]}\n",
+        WSS_SECRET);
+    return fclose(file) == 0;
+}
+
 static bool start_again(struct bench *bench)
 {
-    char shards[16];
+    char shards[16], config[600];
     struct oms_error error;
     char *argv[] = {SETUP_ARGUMENT(bench->settings.liteoms),
                     SETUP_ARGUMENT("serve"),
@@ -132,6 +148,8 @@ static bool start_again(struct bench *bench)
                     SETUP_ARGUMENT("127.0.0.1:0"),
                     SETUP_ARGUMENT("--shards"),
                     shards,
+                    SETUP_ARGUMENT("--config"),
+                    config,
                     NULL};
     char *token_argv[] = {SETUP_ARGUMENT(bench->settings.liteoms),
                           SETUP_ARGUMENT("token"),
@@ -148,6 +166,12 @@ static bool start_again(struct bench *bench)
                           NULL};
 
     snprintf(shards, sizeof(shards), "%u", bench->settings.shards);
+    snprintf(config, sizeof(config), "%s/config.json", bench->settings.data);
+    if (!write_config(config)) {
+        fprintf(stderr, "bench: %s: %s\n", config, strerror(errno));
+        bench->failed = true;
+        return false;
+    }
     if (process_start(argv, bench->log, &bench->server, &error) != OMS_OK)
         return fail(bench, &error);
     if (process_line(token_argv, bench->token, sizeof(bench->token), &error) != OMS_OK)
@@ -186,6 +210,7 @@ static void end_server(struct bench *bench)
 struct measurement {
     const char *phase, *name;
     unsigned connections, streams;
+    const char *path; /* NULL: /graphql */
     double rate;
     char floor;
     double target_ratio, target_p99_us;
@@ -230,7 +255,7 @@ static void fill_row(struct bench *bench, const struct measurement *wish, const 
 /* Slices of the phase in turn with slices of its floor, so that what else the machine does meets both alike.
  * At a fixed rate the floor gets the same rate: then its latency is what can be compared. */
 static enum oms_status run_slices(struct bench *bench, const struct measurement *wish,
-                                  struct workload *workload, struct measure_total *total,
+                                  const struct load_workload *workload, struct measure_total *total,
                                   struct measure_total *floor, struct oms_error *error)
 {
     unsigned rounds = wish->floor ? bench->settings.rounds : 1;
@@ -251,9 +276,10 @@ static enum oms_status run_slices(struct bench *bench, const struct measurement 
     struct workload *constant = workload_constant(FLOOR_BYTES);
     enum oms_status status = OMS_OK;
 
+    target.path = wish->path;
     for (unsigned i = 0; i < rounds && status == OMS_OK; i++) {
         if (wish->floor)
-            status = measure_slice(&beside, &floor_shape, constant, floor, error);
+            status = measure_slice(&beside, &floor_shape, workload_load(constant), floor, error);
         if (status == OMS_OK)
             status = measure_slice(&target, &shape, workload, total, error);
     }
@@ -261,7 +287,7 @@ static enum oms_status run_slices(struct bench *bench, const struct measurement 
     return status;
 }
 
-static bool measure(struct bench *bench, const struct measurement *wish, struct workload *workload)
+static bool measure(struct bench *bench, const struct measurement *wish, const struct load_workload *workload)
 {
     struct measure_total *total = measure_total_create(), *floor = measure_total_create();
     struct oms_error error;
@@ -291,7 +317,7 @@ static bool make_orders(struct bench *bench, uint64_t count, char **ids, size_t 
     struct measurement wish = {
         .name = "filling", .connections = 32, .streams = 32, .quiet = true, .requests_max = count};
 
-    bool done = measure(bench, &wish, workload);
+    bool done = measure(bench, &wish, workload_load(workload));
     bench->next_number += count;
     if (done && ids && workload_take_ids(workload, ids, ids_max) != ids_max) {
         fprintf(stderr, "bench: fewer orders were made than asked for\n");
@@ -311,7 +337,7 @@ static bool floors(struct bench *bench)
     static const char *const names[] = {"floor: 600 bytes", "floor: 600 bytes after a commit"};
 
     for (unsigned floor = 0; floor < 2; floor++) {
-        if (!wanted(bench, floor ? "bdef" : "ac"))
+        if (!wanted(bench, floor ? "bdefw" : "ac"))
             continue;
         if (!start_floor(bench, floor))
             return false;
@@ -322,7 +348,7 @@ static bool floors(struct bench *bench)
                                        .connections = shapes[i][0],
                                        .streams = shapes[i][1]};
             struct workload *workload = workload_constant(FLOOR_BYTES);
-            bool done = measure(bench, &wish, workload);
+            bool done = measure(bench, &wish, workload_load(workload));
             workload_destroy(workload);
             if (!done)
                 return false;
@@ -343,7 +369,7 @@ static void run_get(struct bench *bench, const struct workload_config *hot)
                                    .streams = streams[i],
                                    .floor = 'a',
                                    .target_ratio = 0.35};
-        if (!measure(bench, &wish, workload))
+        if (!measure(bench, &wish, workload_load(workload)))
             break;
     }
     workload_destroy(workload);
@@ -362,7 +388,7 @@ static void run_create(struct bench *bench)
                                    .streams = streams[i],
                                    .floor = 'b',
                                    .target_ratio = 0.3};
-        bool done = measure(bench, &wish, workload);
+        bool done = measure(bench, &wish, workload_load(workload));
         bench->next_number += 100000000;
         workload_destroy(workload);
         if (!done)
@@ -383,7 +409,7 @@ static void run_hold(struct bench *bench, const struct workload_config *hot)
                                    .streams = streams[i],
                                    .floor = 'b',
                                    .target_ratio = 0.5};
-        done = measure(bench, &wish, workload);
+        done = measure(bench, &wish, workload_load(workload));
     }
     if (done) {
         struct measurement wish = {.phase = "e",
@@ -393,7 +419,7 @@ static void run_hold(struct bench *bench, const struct workload_config *hot)
                                    .rate = report_rate(&bench->report, "e", 32, 4) / 2,
                                    .floor = 'b',
                                    .target_p99_us = 5000};
-        (void)measure(bench, &wish, workload);
+        (void)measure(bench, &wish, workload_load(workload));
     }
     workload_destroy(workload);
 }
@@ -415,9 +441,34 @@ static void run_single(struct bench *bench, const struct workload_config *hot)
                                .streams = 1,
                                .floor = 'b',
                                .target_ratio = 0.3};
-    (void)measure(bench, &wish, workload);
+    (void)measure(bench, &wish, workload_load(workload));
     workload_destroy(workload);
     oms_free(id);
+}
+
+/* Signed webhooks: orders, each new, and payments of the hot orders. */
+static void run_webhooks(struct bench *bench, const struct workload_config *hot)
+{
+    static const unsigned streams[] = {4, 32};
+    static const char *const names[] = {"webhooks: orders of 2 lines", "webhooks: payments"};
+    static const char *const paths[] = {"/webhook/wss/demo/tenant_create_order",
+                                        "/webhook/wss/demo/orders/paid"};
+    struct webhook_workload hooks;
+    struct load_workload load;
+
+    webhook_workload_init(&hooks, WSS_SECRET, bench->run_id, &load);
+    for (unsigned i = 0; i < 4; i++) {
+        struct measurement wish = {.phase = "w",
+                                   .name = names[i / 2],
+                                   .connections = 32,
+                                   .streams = streams[i % 2],
+                                   .path = paths[i / 2],
+                                   .floor = 'b',
+                                   .target_ratio = i / 2 ? 0.5 : 0.3};
+        webhook_workload_pay(&hooks, i / 2 ? hot->order_ids : NULL, hot->order_count);
+        if (!measure(bench, &wish, &load))
+            return;
+    }
 }
 
 static void hot_phases(struct bench *bench)
@@ -437,6 +488,8 @@ static void hot_phases(struct bench *bench)
             run_single(bench, &hot);
         if (wanted(bench, "d"))
             run_create(bench);
+        if (wanted(bench, "w"))
+            run_webhooks(bench, &hot);
         for (size_t i = 0; i < count; i++)
             oms_free(bench->ids[i]);
     }
@@ -471,7 +524,7 @@ static void run_pages(struct bench *bench)
                                    .connections = shapes[i][0],
                                    .streams = shapes[i][1],
                                    .target_p99_us = 20000};
-        bool done = measure(bench, &wish, workload);
+        bool done = measure(bench, &wish, workload_load(workload));
         if (done && workload_short_pages(workload))
             report_fact(&bench->report, i ? "short_pages_32x4" : "short_pages_16x1",
                         "(g) pages with fewer than 20 orders", "", (double)workload_short_pages(workload), 0);
@@ -611,7 +664,7 @@ static void read_settings(struct settings *settings)
     settings->floors = setup_text("BENCH_FLOORS", "build/bench/liteoms-floors");
     settings->data = setup_text("BENCH_DATA", "build/bench-data");
     settings->json = setup_text("BENCH_JSON", "build/bench.json");
-    settings->phases = setup_text("BENCH_PHASES", "abcdefgmk");
+    settings->phases = setup_text("BENCH_PHASES", "abcdefwgmk");
     settings->warmup_s = setup_number("BENCH_WARMUP", 2);
     settings->duration_s = setup_number("BENCH_SECONDS", 8);
     settings->rounds = (unsigned)setup_number("BENCH_ROUNDS", 3);
@@ -647,7 +700,7 @@ int main(void)
     printf("%u shards, %.0f s a phase after %.0f s of warm-up; data below %s\n", settings->shards,
            settings->duration_s, settings->warmup_s, settings->data);
     report_print_head(stdout);
-    if (wanted(&bench, "abcdef") && floors(&bench) && wanted(&bench, "cdef"))
+    if (wanted(&bench, "abcdefw") && floors(&bench) && wanted(&bench, "cdefw"))
         hot_phases(&bench);
     end_floors(&bench);
     if (wanted(&bench, "gmk"))

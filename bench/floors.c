@@ -115,11 +115,13 @@ static void on_applied(struct rt_shard *shard, struct store_unit *unit)
     store_unit_recycle(floors.store, shard, unit);
 }
 
-static enum oms_status project_nothing(void *context, const struct rt_address *actor, struct oms_str base,
+static enum oms_status project_nothing(void *context, const struct store_vault *vault,
+                                       const struct rt_address *actor, struct oms_str base,
                                        const struct store_record *records, size_t count,
                                        struct oms_arena *scratch, struct store_writes *writes)
 {
     (void)context;
+    (void)vault;
     (void)actor;
     (void)base;
     (void)records;

@@ -79,11 +79,11 @@ static void add_result(struct load_result *total, const struct load_result *slic
 }
 
 enum oms_status measure_slice(const struct measure_target *target, const struct measure_shape *shape,
-                              const struct workload *workload, struct measure_total *total,
+                              const struct load_workload *workload, struct measure_total *total,
                               struct oms_error *error)
 {
     struct load_config config = {.port = target->process->port,
-                                 .path = "/graphql",
+                                 .path = target->path ? target->path : "/graphql",
                                  .token = target->token,
                                  .connections = shape->connections,
                                  .streams = shape->streams,
@@ -97,7 +97,7 @@ enum oms_status measure_slice(const struct measure_target *target, const struct 
     uint64_t begin = load_now_ns();
     bool sampling = target->has_metrics && pthread_create(&sampler.thread, NULL, sample, &sampler) == 0;
 
-    enum oms_status status = load_run(&config, workload_load(workload), slice, error);
+    enum oms_status status = load_run(&config, workload, slice, error);
     total->wall_s += (double)(load_now_ns() - begin) / 1e9;
     total->cpu_s += process_cpu_s(target->process) - cpu;
     if (sampling) {

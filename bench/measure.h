@@ -3,12 +3,13 @@
 #ifndef MEASURE_H
 #define MEASURE_H
 
-#include "bench/load/workload.h"
+#include "bench/load/load.h"
 #include "bench/process.h"
 
 struct measure_target {
     const struct process *process;
     const char *token; /* also for /metrics */
+    const char *path;  /* NULL: /graphql */
     bool has_metrics;
 };
 
@@ -29,8 +30,9 @@ struct measure_total {
 struct measure_total *measure_total_create(void);
 /* Adds a slice to the total. */
 OMS_MUST_USE enum oms_status measure_slice(const struct measure_target *target,
-                                           const struct measure_shape *shape, const struct workload *workload,
-                                           struct measure_total *total, struct oms_error *error);
+                                           const struct measure_shape *shape,
+                                           const struct load_workload *workload, struct measure_total *total,
+                                           struct oms_error *error);
 /* Answers a second over all slices; 0 before the first. */
 double measure_rate(const struct measure_total *total);
 /* The value of the first metric whose name ends in `suffix`; negative when there is none. */
