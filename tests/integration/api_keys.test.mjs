@@ -1,13 +1,15 @@
 // API keys: created once, presented everywhere, held to what is written in them, and over when they are revoked. Two
 // shards, so that keys, orders and streams meet across threads.
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import path from 'node:path';
 import { after, before, test } from 'node:test';
 
 import { createClient } from 'graphql-ws';
 import WebSocket from 'ws';
 
 import { Caller, Connection, basket } from './lib/client.mjs';
-import { Server, curl, fresh, sleep, until } from './lib/server.mjs';
+import { Server, curl, fresh, repository, sleep, until } from './lib/server.mjs';
 import { EventStream, tenantEvents } from './lib/streams.mjs';
 
 const data = fresh('-data');
@@ -79,6 +81,13 @@ test('a key is told once and works over HTTP/1.1 and HTTP/2', async () => {
   assert.equal(server.log.includes(made.key.slice(25)), false);
   const [logged] = server.events('api_key.created');
   assert.deepEqual([logged.tenant, logged.key, logged.subject], ['acme', made.apiKey.apiKeyId, 'ann']);
+});
+
+test('the example of the manual', async () => {
+  const [, document] = fs.readFileSync(path.join(repository, 'docs/tenants.md'), 'utf8').match(/^```graphql\n([^]*?)^```$/m);
+  const { createApiKey: made } = await admin.query(document);
+  assert.deepEqual(made.userErrors, []);
+  assert.ok(made.key.startsWith(`lok_${made.apiKey.apiKeyId}_`));
 });
 
 test('it may what is written in it and no more', async () => {

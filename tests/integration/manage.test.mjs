@@ -1,13 +1,14 @@
 // `liteoms tenant` and `liteoms apikey` on the host: beside a running server, beside none, after a crash, over TLS, and
 // what others on the host can do with what lies in the data folder. And single-tenant mode.
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import crypto from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 
 import { Caller, Connection, basket } from './lib/client.mjs';
-import { Server, certificate, curl, fresh, run, withServer } from './lib/server.mjs';
+import { Server, certificate, curl, fresh, program, repository, run, withServer } from './lib/server.mjs';
 import { EventStream, tenantEvents } from './lib/streams.mjs';
 import { keys, now, sign } from './lib/tokens.mjs';
 
@@ -178,6 +179,21 @@ test('over TLS, and where only listed documents run', async () => {
   assert.equal((await connection.data(staff, listed)).viewer.subject, 's');
   connection.close();
   await server.stop();
+});
+
+test('the examples of the manual', async () => {
+  await withServer({}, async (server) => {
+    const [, text] = fs.readFileSync(path.join(repository, 'docs/tenants.md'), 'utf8').match(/^```sh\n([^]*?)^```$/m);
+    const lines = text.trim().split('\n');
+    assert.equal(lines.length, 4);
+    for (const line of lines) {
+      const command = line.replace(/^liteoms /, `${program} `).replaceAll('/var/lib/liteoms', server.data);
+      if (line.includes('apikey')) await fine(server.data, 'tenant', 'activate', 'bakery');
+      execFileSync('sh', ['-c', command], { stdio: ['ignore', 'pipe', 'pipe'] });
+    }
+    assert.equal((await json(server.data, 'tenant', 'show', 'bakery')).limits.openOrders, 5000);
+    assert.equal((await json(server.data, 'apikey', 'list', '--tenant', 'bakery')).length, 1);
+  });
 });
 
 test('wrong usage', async () => {

@@ -186,6 +186,29 @@ test('suspended: reads only; removed: as if there were none; activated: all of i
   await staff.does('addNote', { orderId, note: 'back' });
 });
 
+test('in a storm nothing is accepted behind the answer to a suspension or a removal', async () => {
+  const crowd = Array.from({ length: 8 }, () => { const one = admin.as(staff.token); one.connection = new Connection(server); return one; });
+  const orders = await Promise.all(crowd.map((one) => one.does('createOrder', basket())));
+  for (const [name, input, code] of [['suspendTenant', {}, 'TENANT_SUSPENDED'], ['removeTenant', { confirm: 'acme' }, 'FORBIDDEN']]) {
+    let over = false;
+    const storm = crowd.map(async (one, i) => {
+      for (let late = 0; late < 5;) {
+        const sentLate = over;
+        const { json } = await one.post('mutation($input: AddNoteInput!) { addNote(input: $input) { userErrors { code } } }', { input: { orderId: orders[i].orderId, note: 'x' } });
+        if (!sentLate) continue;
+        late++;
+        assert.equal(json.errors?.[0].extensions.code ?? json.data.addNote.userErrors[0]?.code, code, JSON.stringify(json));
+      }
+    });
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    await does(name, { tenantId: 'acme', ...input });
+    over = true;
+    await Promise.all(storm);
+    await does('activateTenant', { tenantId: 'acme' });
+  }
+  crowd.forEach((one) => one.close());
+});
+
 test('what the API set stays through a restart with the same configuration; a new one wins where it differs', async () => {
   await does('updateTenant', { tenantId: 'acme', currency: 'CHF', corsOrigins: ['https://acme.example'], limits: { streams: 9 } });
   await does('suspendTenant', { tenantId: 'acme', reason: 'holiday' });
