@@ -298,12 +298,6 @@ static bool address(struct nats_incoming *incoming, struct webhook_incoming *in)
         finish(incoming, WEBHOOK_RESULT_UNAVAILABLE);
         return false;
     }
-    if (in->topic->action == WEBHOOK_LATER) {
-        webhook_log_refusal(in, 501, "NOT_IMPLEMENTED");
-        nak(incoming, NAK_LAST_MS);
-        finish(incoming, WEBHOOK_RESULT_UNAVAILABLE);
-        return false;
-    }
     in->tenant = version->number;
     return true;
 }

@@ -205,6 +205,12 @@ static void end_applied(struct delivery *delivery)
 
     delivery->result = run->replayed ? WEBHOOK_RESULT_REPLAYED : WEBHOOK_RESULT_ACCEPTED;
     oms_buf_reset(&delivery->answer);
+    if (oms_str_present(run->answer)) { /* no order remembers it, so the inbox does, before it is answered */
+        delivery->status = 200;
+        oms_buf_append_str(&delivery->answer, run->answer);
+        end(delivery, INBOX_REFUSED);
+        return;
+    }
     oms_buf_appendf(&delivery->answer, "{\"status\":\"applied\",\"orderId\":\"%s\"", run->order_id);
     if (run->version)
         oms_buf_appendf(&delivery->answer, ",\"version\":%llu", (unsigned long long)run->version);
@@ -358,6 +364,7 @@ static void start(struct delivery *delivery)
         .provider = oms_str_of(webhook_provider_name(delivery->in.provider)),
         .key = oms_str_of(delivery->key_text),
         .arena = delivery->in.arena,
+        .origin = delivery->in.provider == webhook_provider_nats() ? WORKFLOW_EVENT_STREAM : WORKFLOW_WEBHOOK,
         .done = ran,
     };
     delivery->begin.op = INBOX_BEGIN;

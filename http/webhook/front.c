@@ -212,9 +212,6 @@ void webhook_handle(struct http_exchange *exchange, void *context)
         refuse(&in, exchange, WEBHOOK_RESULT_UNKNOWN, 404, "NOT_FOUND", "This topic is not switched on here");
     else if (tenant && tenant->status == TENANT_SUSPENDED)
         refuse(&in, exchange, WEBHOOK_RESULT_UNAVAILABLE, 503, "TENANT_SUSPENDED", "The tenant is suspended");
-    else if (asked.topic->action == WEBHOOK_LATER)
-        refuse(&in, exchange, WEBHOOK_RESULT_UNAVAILABLE, 501, "NOT_IMPLEMENTED",
-               "This topic is known but not taken by webhook yet: use the GraphQL API");
     else
         take(&in, exchange, hook, tenant, &verified);
 }

@@ -43,7 +43,22 @@ static enum oms_status copy_secrets(const struct making *making, struct webhook_
     return OMS_OK;
 }
 
-/* Without a list: all topics, for the operator the one that finds its tenant. */
+/* Topics of orders: what a storefront or a carrier speaks of. Who may do what is for others to tell. */
+static uint32_t order_topics(void)
+{
+    const struct webhook_topic *topic;
+    uint32_t bits = 0;
+
+    for (size_t i = 0; (topic = webhook_topic_at(i)); i++)
+        if (topic->action != WEBHOOK_SNAPSHOT)
+            bits |= 1u << i;
+    return bits;
+}
+
+/*
+ * Without a list: for `wss`, which a tenant's own systems use, all topics; for the other providers those of
+ * orders; for the operator the one that finds its tenant.
+ */
 static enum oms_status read_topics(const struct making *making, bool is_operator, struct webhook_hook *out)
 {
     uint32_t tracker = 1u << webhook_topic_index(webhook_topic_find(OMS_STR("shipment_tracker")));
@@ -60,7 +75,9 @@ static enum oms_status read_topics(const struct making *making, bool is_operator
     if (is_operator && (out->topics & ~tracker))
         return fault(making, "topics", "can only be shipment_tracker for the operator's own account");
     if (!out->topics)
-        out->topics = is_operator ? tracker : UINT32_MAX;
+        out->topics = is_operator                                                ? tracker
+                      : strcmp(webhook_provider_name(out->provider), "wss") == 0 ? UINT32_MAX
+                                                                                 : order_topics();
     return OMS_OK;
 }
 
@@ -103,7 +120,7 @@ static enum oms_status read_own_maps(const struct making *making, struct webhook
     for (size_t i = 0; status == OMS_OK && tree->kind == OMS_VALUE_OBJECT && i < tree->object.count; i++) {
         const struct webhook_topic *topic = webhook_topic_find(tree->object.fields[i].name);
 
-        if (!topic || topic->action == WEBHOOK_LATER)
+        if (!topic)
             return oms_error_set(
                 making->error, OMS_INVALID, "webhooks[%zu].map names '%.*s', which no map serves",
                 making->index,

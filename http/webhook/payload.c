@@ -43,6 +43,8 @@ bool webhook_payload_read(const struct webhook_provider *provider, struct oms_st
     /* Standard Webhooks 1.0 recommends { type, timestamp, data }: what it is about is the data. */
     const struct oms_value *data = oms_value_get_set(tree, "data");
     const struct oms_value *type = oms_value_get_set(tree, "type");
+    if (!type) /* an event of an identity service: { event_type, data } */
+        type = oms_value_get_set(tree, "event_type");
     if (data && data->kind == OMS_VALUE_OBJECT && type && type->kind == OMS_VALUE_STRING) {
         if (!oms_str_present(out->tenant) && !take_text(data, "tenant_id", &out->tenant, refusals))
             return false;
@@ -403,6 +405,14 @@ static bool take_target(struct reading *reading, struct webhook_update *out)
     return true;
 }
 
+/* A snapshot's reader takes the payload as it is, or what is told about in it. */
+static const struct oms_value *snapshot_tree(const struct oms_value *tree)
+{
+    const struct oms_value *data = oms_value_get_set(tree, "data"), *type = oms_value_get_set(tree, "type");
+
+    return data && data->kind == OMS_VALUE_OBJECT && type && type->kind == OMS_VALUE_STRING ? data : tree;
+}
+
 bool webhook_payload_map(const struct webhook_payload *payload, const struct webhook_provider *provider,
                          const struct webhook_topic *topic, const struct field_map *map,
                          struct oms_arena *arena, struct webhook_update *out, struct refusal_list *refusals)
@@ -413,12 +423,19 @@ bool webhook_payload_map(const struct webhook_payload *payload, const struct web
     memset(out, 0, sizeof(*out));
     out->action = topic->action;
     out->command = topic->command;
+    out->snapshot = topic->snapshot;
     out->source = oms_str_of(webhook_provider_name(provider));
+    if (topic->action == WEBHOOK_SNAPSHOT && !map) {
+        out->input = *snapshot_tree(payload->tree);
+        return true;
+    }
     if (map ? !field_map_apply(map, payload->tree, arena, &out->input, refusals)
             : !read_by_names(&reading, payload, creates, &out->input))
         return false;
     if (out->input.kind != OMS_VALUE_OBJECT)
         return refusal_add(refusals, REFUSAL_INVALID, REFUSAL_NO_FIELD, "The map makes no object");
+    if (topic->action == WEBHOOK_SNAPSHOT)
+        return true;
     if (!own_fields(&reading, &out->input))
         return false;
     if (creates) /* its reference and source are the input's own; keys are the delivery's */
@@ -480,7 +497,7 @@ enum oms_status webhook_update_read(struct oms_str bytes, struct oms_arena *aren
     input = oms_value_get(&tree, "input");
     shipment = oms_value_get(&tree, "shipment");
     if (!action || action->kind != OMS_VALUE_NUMBER || oms_str_to_i64(action->text, &number) != OMS_OK ||
-        number < 0 || number >= WEBHOOK_LATER || !input || input->kind != OMS_VALUE_OBJECT)
+        number < 0 || number >= WEBHOOK_SNAPSHOT || !input || input->kind != OMS_VALUE_OBJECT)
         return OMS_CORRUPT;
     out->action = (enum webhook_action)number;
     out->command = order_command_parse(text_of(&tree, "command"));

@@ -16,6 +16,7 @@
 struct webhook_update {
     enum webhook_action action;
     enum order_command_type command;
+    enum webhook_snapshot snapshot; /* SNAPSHOT: `input` is the payload, or what the map made of it */
     /* What it is about; absent where it does not say. A reference goes with a source. */
     struct oms_str order_id;
     struct oms_str external_ref, source;

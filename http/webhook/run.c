@@ -301,7 +301,10 @@ void webhook_run_start(struct webhook_run *run)
     oms_buf_init(&run->call.out, OMS_RESPONSE_BYTES_MAX);
     oms_buf_init(&run->call.frozen, OMS_RESPONSE_BYTES_MAX);
     refusal_list_init(&run->refusals, run->arena);
-    if (update->action == WEBHOOK_CREATE) {
+    run->answer = OMS_STR_NONE;
+    if (update->action == WEBHOOK_SNAPSHOT) {
+        webhook_run_snapshot(run);
+    } else if (update->action == WEBHOOK_CREATE) {
         go_on(run);
     } else if (oms_str_present(update->order_id) && run->tenant) {
         if (ids_order_parse(update->order_id, run->id) == OMS_OK) {

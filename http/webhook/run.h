@@ -1,6 +1,7 @@
 /*
- * One update on its way to its order: finds the order, makes the command, sends it, and judges what comes
- * back. Used for a delivery that has just come and for one that waited. On the shard's thread that starts it.
+ * One update on its way to its order, or a snapshot on its way to its tenant: finds the order, makes the
+ * command, sends it, and judges what comes back. Used for a delivery that has just come and for one that
+ * waited. On the shard's thread that starts it.
  */
 #ifndef WEBHOOK_RUN_H
 #define WEBHOOK_RUN_H
@@ -30,6 +31,7 @@ struct webhook_run {
     struct oms_str provider; /* the subject */
     struct oms_str key;      /* of idempotency, at most 100 bytes */
     struct oms_arena *arena;
+    enum workflow_origin origin; /* of a snapshot: WORKFLOW_WEBHOOK, WORKFLOW_EVENT_STREAM */
     void (*done)(struct webhook_run *run);
 
     /* results */
@@ -38,6 +40,8 @@ struct webhook_run {
     char order_id[IDS_ORDER_TEXT + 1]; /* "" when there is none to tell */
     uint64_t version;                  /* of the order after it; 0: not told */
     bool replayed;
+    struct oms_str answer; /* of a snapshot that was APPLIED: JSON, which nobody but the inbox remembers;
+                              absent: an order has it */
 
     /* the run's own */
     struct principal principal;
@@ -50,10 +54,19 @@ struct webhook_run {
     uint32_t *tenants;
     size_t tenant_count, found;
     enum oms_status read_status;
+    /* … of snapshots: run_snapshot.c */
+    struct user_call user_call;
+    struct user_update user_update;
+    struct tenant_call tenant_call;
+    struct tenant_change change;
+    struct tenant_snapshot snapshot;
+    const struct oms_value *part;
 };
 
 /* Calls `done` in this turn or later, once. The caller keeps the run until then. */
 void webhook_run_start(struct webhook_run *run);
+/* The run of a snapshot, which webhook_run_start has begun. */
+void webhook_run_snapshot(struct webhook_run *run);
 /* Gives back what the run holds, after `done`. */
 void webhook_run_fini(struct webhook_run *run);
 

@@ -182,9 +182,8 @@ static int make_request(const struct flags *flags, struct request *request)
     request->topic = webhook_topic_find(oms_str_of(flags->topic));
     if (!request->provider)
         return usage("there is no provider '%s'", flags->provider);
-    if (!request->topic || (request->topic->action == WEBHOOK_LATER && !flags->body))
-        return usage(request->topic ? "there is no sample of '%s': give a --body" : "there is no topic '%s'",
-                     flags->topic);
+    if (!request->topic)
+        return usage("there is no topic '%s'", flags->topic);
     if (!flags->tenant && request->topic->action != WEBHOOK_TRACK)
         return usage("'%s' needs --tenant", flags->topic);
     snprintf(tag, sizeof(tag), "TEST-%lld-%d", (long long)wall_ms(), (int)getpid());

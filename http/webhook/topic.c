@@ -6,17 +6,17 @@
 #include "runtime/base/json.h"
 
 static const struct webhook_topic topics[] = {
-    {"tenant_create_order", WEBHOOK_CREATE, ORDER_COMMAND_CREATE_ORDER},
-    {"orders/create", WEBHOOK_CREATE, ORDER_COMMAND_CREATE_ORDER},
-    {"orders/paid", WEBHOOK_COMMAND, ORDER_COMMAND_RECORD_PAYMENT},
-    {"orders/cancelled", WEBHOOK_COMMAND, ORDER_COMMAND_CANCEL_ORDER},
-    {"fulfillments/create", WEBHOOK_FULFIL, ORDER_COMMAND_TRACK_SHIPMENT},
-    {"fulfillments/update", WEBHOOK_FULFIL, ORDER_COMMAND_TRACK_SHIPMENT},
-    {"shipment_tracker", WEBHOOK_TRACK, ORDER_COMMAND_TRACK_SHIPMENT},
-    {"tenant_workflow_update", WEBHOOK_LATER, ORDER_COMMAND_NONE},
-    {"tenant_rolemap_update", WEBHOOK_LATER, ORDER_COMMAND_NONE},
-    {"user_authorization_update", WEBHOOK_LATER, ORDER_COMMAND_NONE},
-    {"fulfillment_update", WEBHOOK_LATER, ORDER_COMMAND_NONE},
+    {"tenant_create_order", WEBHOOK_CREATE, ORDER_COMMAND_CREATE_ORDER, WEBHOOK_SNAPSHOT_NONE},
+    {"orders/create", WEBHOOK_CREATE, ORDER_COMMAND_CREATE_ORDER, WEBHOOK_SNAPSHOT_NONE},
+    {"orders/paid", WEBHOOK_COMMAND, ORDER_COMMAND_RECORD_PAYMENT, WEBHOOK_SNAPSHOT_NONE},
+    {"orders/cancelled", WEBHOOK_COMMAND, ORDER_COMMAND_CANCEL_ORDER, WEBHOOK_SNAPSHOT_NONE},
+    {"fulfillments/create", WEBHOOK_FULFIL, ORDER_COMMAND_TRACK_SHIPMENT, WEBHOOK_SNAPSHOT_NONE},
+    {"fulfillments/update", WEBHOOK_FULFIL, ORDER_COMMAND_TRACK_SHIPMENT, WEBHOOK_SNAPSHOT_NONE},
+    {"shipment_tracker", WEBHOOK_TRACK, ORDER_COMMAND_TRACK_SHIPMENT, WEBHOOK_SNAPSHOT_NONE},
+    {"tenant_workflow_update", WEBHOOK_SNAPSHOT, ORDER_COMMAND_NONE, WEBHOOK_SNAPSHOT_WORKFLOW},
+    {"tenant_rolemap_update", WEBHOOK_SNAPSHOT, ORDER_COMMAND_NONE, WEBHOOK_SNAPSHOT_ROLEMAP},
+    {"user_authorization_update", WEBHOOK_SNAPSHOT, ORDER_COMMAND_NONE, WEBHOOK_SNAPSHOT_USER},
+    {"user_logged_in", WEBHOOK_SNAPSHOT, ORDER_COMMAND_NONE, WEBHOOK_SNAPSHOT_LOGIN},
 };
 
 const struct webhook_topic *webhook_topic_at(size_t index)
@@ -273,6 +273,37 @@ static void sample_other(const struct webhook_topic *topic, bool shopify, struct
     oms_buf_append_char(out, '}');
 }
 
+/* Of which nothing but itself could be changed: a sample that is sent by mistake does no harm. */
+static void sample_snapshot(enum webhook_snapshot snapshot, struct oms_str tenant, struct oms_str tag,
+                            struct oms_buf *out)
+{
+    switch (snapshot) {
+    case WEBHOOK_SNAPSHOT_WORKFLOW:
+        oms_buf_append_lit(out, "{\"workflow\":{\"steps\":[{\"stage\":\"CONFIRMED\",\"stepName\":\"pack\","
+                                "\"activityStatus\":\"Packing\",\"sequence\":1,\"optional\":true}]}");
+        break;
+    case WEBHOOK_SNAPSHOT_ROLEMAP:
+        oms_buf_append_lit(out, "{\"rows\":[{\"role\":\"admin\",\"permissions\":[\"*\"]},{\"role\":\"staff\","
+                                "\"permissions\":[\"get_order\",\"mark_as_shipped\"]}]");
+        break;
+    case WEBHOOK_SNAPSHOT_USER:
+        oms_buf_appendf(out,
+                        "{\"user\":\"%.*s\",\"roles\":[],\"grants\":[{\"permission\":\"get_order\","
+                        "\"scope\":{\"customer_id\":\"%.*s\"}}]",
+                        OMS_STR_ARG(tag), OMS_STR_ARG(tag));
+        break;
+    case WEBHOOK_SNAPSHOT_LOGIN:
+        oms_buf_appendf(
+            out, "{\"event_type\":\"UserLoggedIn\",\"data\":{\"sub\":\"%.*s\",\"roles\":[\"customer\"]}",
+            OMS_STR_ARG(tag));
+        break;
+    case WEBHOOK_SNAPSHOT_NONE:
+        OMS_UNREACHABLE();
+    }
+    put_tenant(out, tenant);
+    oms_buf_append_char(out, '}');
+}
+
 void webhook_sample(const struct webhook_provider *provider, const struct webhook_topic *topic,
                     struct oms_str tenant, struct oms_str tag, int64_t now_ms, struct oms_buf *out)
 {
@@ -281,7 +312,9 @@ void webhook_sample(const struct webhook_provider *provider, const struct webhoo
     char now[OMS_DATETIME_TEXT_SIZE];
 
     oms_datetime_format(now_ms, now);
-    if (topic->action == WEBHOOK_CREATE)
+    if (topic->action == WEBHOOK_SNAPSHOT)
+        sample_snapshot(topic->snapshot, tenant, tag, out);
+    else if (topic->action == WEBHOOK_CREATE)
         sample_create(shopify, tenant, tag, out);
     else if (topic->action == WEBHOOK_TRACK)
         sample_track(easypost, tenant, tag, now, out);

@@ -13,13 +13,24 @@ enum webhook_action {
     WEBHOOK_TRACK,   /* a carrier's scan of a shipment that is named by its tracking reference */
     WEBHOOK_FULFIL,  /* goods left or arrived: the shipment is added when the order has none of that reference
                       */
-    WEBHOOK_LATER,   /* the topic is known, what it needs is not built */
+    WEBHOOK_SNAPSHOT, /* the row's snapshot of the tenant */
+    WEBHOOK_ACTIONS,
+};
+
+/* What a snapshot is of. */
+enum webhook_snapshot {
+    WEBHOOK_SNAPSHOT_NONE,
+    WEBHOOK_SNAPSHOT_WORKFLOW,
+    WEBHOOK_SNAPSHOT_ROLEMAP,
+    WEBHOOK_SNAPSHOT_USER,  /* roles and grants of one, or a login */
+    WEBHOOK_SNAPSHOT_LOGIN, /* of one: their roles */
 };
 
 struct webhook_topic {
     const char *name;
     enum webhook_action action;
     enum order_command_type command;
+    enum webhook_snapshot snapshot;
 };
 
 /* NULL for a name that is not in the table. */

@@ -1,6 +1,7 @@
 // Access that changes while the server runs: rolemaps and what is stored of users, by the API. Two shards, so that a
 // withdrawal crosses threads; it counts from its answer on, on every connection, and through restarts and kill -9.
 import assert from 'node:assert/strict';
+import crypto from 'node:crypto';
 import { after, before, test } from 'node:test';
 
 import { Caller, Connection, basket } from './lib/client.mjs';
@@ -8,7 +9,9 @@ import { Server, fresh, until } from './lib/server.mjs';
 import { EventStream, tenantEvents } from './lib/streams.mjs';
 
 const data = fresh('-data');
-const config = (more = {}) => ({ tenants: [{ name: 'acme', currency: 'EUR', ...more }, { name: 'other' }] });
+const config = (more = {}) => ({ tenants: [
+  { name: 'acme', currency: 'EUR', webhooks: [{ provider: 'wss', secrets: ['s3cret'] }, { provider: 'shopify', secrets: ['shop'] }], ...more },
+  { name: 'other', webhooks: [{ provider: 'wss', secrets: ['others'] }] }] });
 const start = (more) => Server.start({ data, config: config(more), args: ['--shards', '2'] });
 let server, admin;
 
@@ -283,4 +286,90 @@ test('changes of one user from many connections at once: the newest version is w
   const seen = await user('crowd');
   assert.deepEqual([seen.roles, seen.sourceVersion], [['r60'], 60]);
   callers.forEach((caller) => caller.close());
+});
+
+// A signed delivery; each text is one of its own unless it is the same.
+async function deliver(topic, payload, tenant = 'acme', secret = 's3cret') {
+  const body = typeof payload === 'string' ? payload : JSON.stringify(payload);
+  const connection = new Connection(server);
+  const answer = await connection.send({ ':method': 'POST', ':path': `/webhook/wss/${tenant}/${topic}`, 'content-type': 'application/json',
+    'x-wss-signature': crypto.createHmac('sha256', secret).update(body).digest('hex') }, body);
+  connection.close();
+  return { ...answer, json: JSON.parse(answer.body) };
+}
+
+test('webhooks bring users and logins; what is older is told as ignored', async () => {
+  const token = server.token('nobody', 'hook', { tenant: 'acme' });
+  const first = await deliver('user_authorization_update', { user: 'hook', roles: ['packer'], permissions: [{ permission: 'place_hold' }], version: 20, tenant_id: 'acme' });
+  assert.deepEqual([first.status, first.json], [200, { status: 'applied', changed: true }]);
+  await everywhere(token, (held) => assert.deepEqual(held, ['place_hold', 'get_order']));
+  assert.equal((await user('hook')).source, 'WEBHOOK');
+  const older = await deliver('user_authorization_update', { user: 'hook', roles: [], version: 19 });
+  assert.deepEqual([older.status, older.json.status, older.json.changed], [200, 'ignored', false]);
+  const other = await deliver('user_authorization_update', { user: 'hook', roles: [], version: 20 });
+  assert.deepEqual([other.status, other.json.userErrors[0].code], [409, 'CONFLICT']);
+  // By the API it is older as well.
+  await refused('CONFLICT', setUser({ user: 'hook', roles: [], version: 19 }));
+  const login = (roles, at, more = {}) => ({ event_type: 'UserLoggedIn', occurred_at: at, data: { sub: 'hook', tenant_id: 'acme', roles, email: 'h@example.com', ...more } });
+  const ahead = new Date(Date.now() + 60000).toISOString(), further = new Date(Date.now() + 120000).toISOString();
+  assert.equal((await deliver('user_logged_in', login(['admin', 'operator'], further))).json.changed, true);
+  const held = await user('hook');
+  assert.deepEqual([held.roles, held.rolesAt, held.grants.length], [['admin'], further, 1]);
+  await everywhere(token, (now) => assert.ok(now.includes('manage_access') && !now.includes('nothing')));
+  assert.equal((await deliver('user_authorization_update', login(['packer'], ahead))).json.status, 'ignored');
+  // A removal takes the roles away as of now, and an older login does not bring them back.
+  await fine(removeUser({ user: 'hook' }));
+  assert.equal((await deliver('user_logged_in', login(['packer'], ahead))).json.status, 'ignored');
+  await everywhere(token, (now) => assert.deepEqual(now, []));
+});
+
+test('a delivery that comes again gets the first answer and changes nothing, across kill -9', async () => {
+  const body = JSON.stringify({ user: 'again', roles: ['packer'] });
+  const first = await deliver('user_authorization_update', body);
+  assert.deepEqual(first.json, { status: 'applied', changed: true });
+  await fine(setUser({ user: 'again', roles: [] }));
+  assert.deepEqual((await deliver('user_authorization_update', body)).json, first.json);
+  assert.deepEqual((await user('again')).roles, []);
+  await restart({}, 'kill');
+  assert.deepEqual((await deliver('user_authorization_update', body)).json, first.json);
+  assert.deepEqual((await user('again')).roles, []);
+});
+
+test('webhooks bring rolemaps and workflows; faults are named', async () => {
+  const map = await deliver('tenant_rolemap_update', { rows: [{ role: 'admin', permissions: ['*'] }, { role: 'hooked', permission: 'get_order' }], version: 30 });
+  assert.deepEqual([map.status, map.json], [200, { status: 'applied', changed: true }]);
+  const seen = await rolemap();
+  assert.deepEqual([seen.source, seen.sourceVersion], ['WEBHOOK', 30]);
+  assert.deepEqual((await deliver('tenant_rolemap_update', { rows: [{ role: 'admin', permissions: ['*'] }], version: 29 })).json.status, 'ignored');
+  assert.equal((await rolemap()).rows.length, seen.rows.length);
+  const steps = [{ stage: 'CONFIRMED', stepName: 'pack', activityStatus: 'Packing', sequence: 1 }];
+  assert.equal((await deliver('tenant_workflow_update', { workflow: { steps }, version: 5 })).json.changed, true);
+  assert.equal((await deliver('tenant_workflow_update', { steps, version: 6, tenant_id: 'acme' })).json.changed, true);
+  const workflow = async () => (await admin.query('{ tenant { workflow { version source sourceVersion steps { stepName } } } }')).tenant.workflow;
+  const now = await workflow();
+  assert.deepEqual([now.source, now.sourceVersion, now.steps.map((step) => step.stepName)], ['WEBHOOK', 6, ['pack']]);
+  const faulty = await deliver('tenant_workflow_update', { workflow: { steps: [{ ...steps[0], stage: 'PAKCED' }, { stage: 'CONFIRMED' }] } });
+  assert.equal(faulty.status, 400);
+  assert.ok(faulty.json.userErrors.length >= 2, faulty.body);
+  assert.deepEqual(faulty.json.userErrors[0].field.slice(0, 3), ['workflow', 'steps', '0']);
+  for (const [topic, payload, field] of [
+    ['tenant_rolemap_update', { rows: [{ role: 'staff', permission: '*', scope: { vendor_id: 'V' } }] }, 'rows'],
+    ['tenant_rolemap_update', { version: 40 }, 'rows'],
+    ['tenant_rolemap_update', { rows: [], version: 'x' }, 'version'],
+    ['user_authorization_update', { roles: ['a'] }, 'user'],
+    ['user_authorization_update', { user: 'x', roles: ['operator'] }, 'roles'],
+    ['user_authorization_update', { event_type: 'UserLoggedOut', data: { sub: 'x', roles: [] } }, 'event_type'],
+    ['user_logged_in', { event_type: 'UserLoggedIn', data: { sub: 'x' } }, 'roles'],
+    ['user_logged_in', { event_type: 'UserLoggedIn', data: { sub: 'x', roles: [], tenant_id: 'other' } }, 'tenant_id'],
+    ['user_logged_in', { sub: 'x', roles: [], occurred_at: 'yesterday' }, 'occurred_at'],
+  ]) {
+    const answer = await deliver(topic, payload);
+    assert.equal(answer.status, 400, `${topic} ${JSON.stringify(payload)} ${answer.body}`);
+    assert.equal(answer.json.userErrors[0].field[0], field, answer.body);
+  }
+  assert.deepEqual([await workflow(), await rolemap(), await user('x')], [now, seen, null]);
+  // Another tenant's secret opens nothing here, and what is told there stays there.
+  assert.equal((await deliver('user_logged_in', { sub: 'x', roles: ['admin'] }, 'acme', 'others')).status, 401);
+  assert.equal((await deliver('user_logged_in', { sub: 'x', roles: ['admin'] }, 'other', 'others')).status, 200);
+  assert.equal(await user('x'), null);
 });

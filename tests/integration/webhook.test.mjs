@@ -199,8 +199,10 @@ test('paths, types and methods', async () => {
     assert.equal((await send('/webhook/wss/demo/orders/create', head, body, type)).status, 415, type);
   const get = await h2.send({ ':method': 'GET', ':path': '/webhook/wss/demo/orders/create' });
   assert.deepEqual([get.status, get.headers.allow], [405, 'POST']);
-  for (const topic of ['tenant_workflow_update', 'tenant_rolemap_update', 'user_authorization_update', 'fulfillment_update'])
-    assert.equal((await wss(topic, {})).status, 501);
+  for (const topic of ['tenant_rolemap_update', 'user_authorization_update', 'user_logged_in']) { // what a storefront may not say
+    const body = JSON.stringify({ user: 'x', roles: ['admin'] });
+    assert.equal((await send(`/webhook/shopify/demo/${topic}`, signed.shopify(body), body)).status, 404, topic);
+  }
   const sleeping = await wss('tenant_create_order', order(reference()), signed.wss, 'asleep');
   assert.deepEqual([sleeping.status, sleeping.json.errors[0].extensions.code], [503, 'TENANT_SUSPENDED']);
   assert.ok(Number(sleeping.headers['retry-after']) > 0);

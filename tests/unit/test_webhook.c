@@ -551,8 +551,8 @@ static void samples_become_commands(void **state)
             unsigned char id[IDS_ORDER_SIZE];
             struct oms_buf body;
             bool known;
-            if (topic->action == WEBHOOK_LATER)
-                continue;
+            if (topic->action == WEBHOOK_SNAPSHOT)
+                continue; /* no command: access.test.mjs sends them */
             oms_buf_init(&body, 1u << 20);
             webhook_sample(provider, topic, OMS_STR("shop"), OMS_STR("tag-1"), 1700000000000, &body);
             oms_buf_append_char(&body, '\0');
