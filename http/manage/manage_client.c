@@ -64,6 +64,7 @@ static void trim(struct http_config *config, const char *data)
     config->dev = config->graphiql = false;
     config->graphiql_given = config->host_only = true;
     config->issuer_count = config->tenant_count = config->webhook_count = 0;
+    memset(&config->nats, 0, sizeof(config->nats)); /* nothing is told to others, or taken from them */
     config->single_tenant = OMS_STR_NONE;
     config->graphql.allow_list = NULL;
 }
