@@ -23,7 +23,8 @@
 #include "actors/principal.h"
 #include "actors/refusal.h"
 
-struct workflow; /* workflow.h */
+struct workflow;    /* workflow.h */
+struct fulfillment; /* fulfillment.h */
 
 /* What a decision may know besides the order. All borrowed for the call; text in events may point into it. */
 struct order_context {
@@ -33,7 +34,9 @@ struct order_context {
     /* The version that the order has pinned; for createOrder the tenant's current one. NULL: no steps,
      * defaults. */
     const struct workflow *workflow;
-    const struct workflow *target; /* migrateWorkflow: the version to go to; NULL: there is none of its number */
+    const struct fulfillment *fulfillment; /* what the tenant ships with; NULL: not told */
+    const struct workflow
+        *target; /* migrateWorkflow: the version to go to; NULL: there is none of its number */
 };
 
 /* ---- life ---- */

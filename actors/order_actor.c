@@ -407,6 +407,7 @@ static void context_init(struct order_context *context, struct actors_shard *as,
         .principal = principal,
         .access = access,
         .workflow = tenant_workflow(tenant, order && order->version ? order->workflow_version : 0),
+        .fulfillment = &tenant->fulfillment,
     };
 }
 

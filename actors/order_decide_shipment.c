@@ -6,6 +6,9 @@
  * A person's dispatch obeys gates; a carrier's scan (trackShipment) is a fact: always recorded, and an older
  * occurred_at than the newest known never moves a status. The order's stage follows in order_decide.c.
  */
+#include <stdio.h>
+
+#include "actors/fulfillment.h"
 #include "actors/order_internal.h"
 #include "runtime/base/limits.h"
 
@@ -130,6 +133,82 @@ static const struct order_shipment *named_shipment(struct order_work *work, unsi
 
 /* ---- fields ---- */
 
+static bool append_name(char *text, size_t size, size_t *len, struct oms_str name)
+{
+    if (*len + name.len + 2 >= size)
+        return false;
+    *len += (size_t)snprintf(text + *len, size - *len, "%s%.*s", *len ? ", " : "", OMS_STR_ARG(name));
+    return true;
+}
+
+/* Names the active ones, as far as a sentence goes. */
+static void refuse_warehouse(struct order_work *work, const struct fulfillment *all, struct oms_str asked,
+                             bool known)
+{
+    char names[400] = "";
+    size_t len = 0;
+
+    for (size_t i = 0; i < all->warehouse_count; i++)
+        if (!all->warehouses[i].inactive && !append_name(names, sizeof(names), &len, all->warehouses[i].id))
+            break;
+    refusal_add(work->refusals, REFUSAL_INVALID, REFUSAL_FIELD("warehouse"), "%s '%.*s'; there is: %s",
+                known ? "Not in use is the warehouse" : "There is no warehouse", OMS_STR_ARG(asked), names);
+}
+
+static void refuse_carrier(struct order_work *work, const struct fulfillment *all, struct oms_str asked,
+                           bool known)
+{
+    char names[400] = "";
+    size_t len = 0;
+
+    for (size_t i = 0; i < all->carrier_count; i++)
+        if (!all->carriers[i].inactive && !append_name(names, sizeof(names), &len, all->carriers[i].id))
+            break;
+    refusal_add(work->refusals, REFUSAL_INVALID, REFUSAL_FIELD("provider"), "%s '%.*s'; there is: %s",
+                known ? "Not in use is the carrier" : "There is no carrier", OMS_STR_ARG(asked), names);
+}
+
+/* What the tenant ships with, where that is known. What a webhook tells has happened, whoever carried it. */
+static void check_fulfillment(struct order_work *work)
+{
+    const struct order_shipment_input *in = &work->command->shipment;
+    const struct fulfillment *all = work->context->fulfillment;
+
+    if (!all || work->context->principal->kind == PRINCIPAL_WEBHOOK ||
+        work->type == ORDER_COMMAND_TRACK_SHIPMENT)
+        return;
+    if (all->warehouse_count && in->warehouse.len) {
+        const struct fulfillment_warehouse *warehouse = fulfillment_warehouse(all, in->warehouse);
+
+        if (!warehouse || warehouse->inactive)
+            refuse_warehouse(work, all, in->warehouse, warehouse != NULL);
+    }
+    if (all->carrier_count && in->provider.len) {
+        const struct fulfillment_carrier *carrier = fulfillment_carrier(all, in->provider);
+
+        if (!carrier || carrier->inactive)
+            refuse_carrier(work, all, in->provider, carrier != NULL);
+    }
+}
+
+/* The tracking URL of the input, or by the carrier's template where neither input nor shipment has one. */
+static struct oms_str tracking_url(struct order_work *work, const struct order_shipment *shipment)
+{
+    const struct order_shipment_input *in = &work->command->shipment;
+    const struct fulfillment *all = work->context->fulfillment;
+    struct oms_str provider = in->provider, reference = in->tracking_reference;
+
+    if (in->tracking_url.len || !all || !all->carrier_count || (shipment && shipment->tracking_url.len))
+        return filled(in->tracking_url);
+    if (!provider.len && shipment)
+        provider = shipment->provider;
+    if (!reference.len && shipment)
+        reference = shipment->tracking_reference;
+    if (!provider.len || !reference.len)
+        return OMS_STR_NONE;
+    return fulfillment_tracking_url(fulfillment_carrier(all, provider), reference, work->arena);
+}
+
 /* What dispatch, confirmation and addShipment may bring. */
 static void read_details(struct order_work *work, int64_t *cost)
 {
@@ -145,6 +224,8 @@ static void read_details(struct order_work *work, int64_t *cost)
     order_field_text(work, "package.", "weight", in->package.weight, ORDER_ID_TEXT);
     order_field_text(work, "package.", "dimensions", in->package.dimensions, ORDER_ID_TEXT);
     order_field_amount(work, "", "shipmentAmount", in->cost, cost);
+    if (!ORDER_REFUSED(work))
+        check_fulfillment(work);
     if (in->pickup_from && in->pickup_until && in->pickup_until < in->pickup_from)
         refusal_add(work->refusals, REFUSAL_INVALID, REFUSAL_FIELD("pickupUntil"),
                     "The pickup window ends before it begins");
@@ -168,7 +249,7 @@ static void fill_details(struct order_work *work, struct order_shipment_changed 
 
     changed->provider = filled(in->provider);
     changed->tracking_reference = filled(in->tracking_reference);
-    changed->tracking_url = filled(in->tracking_url);
+    changed->tracking_url = tracking_url(work, order_find_shipment(work->order, changed->shipment));
     changed->label_url = filled(in->label_url);
     changed->reason = filled(in->reason);
     changed->carrier_status = filled(in->carrier_status);
@@ -292,7 +373,7 @@ static void emit_shipment(struct order_work *work, const struct order_item *item
         .cost = cost,
         .has_cost = oms_str_present(in->cost.text),
         .tracking_reference = filled(in->tracking_reference),
-        .tracking_url = filled(in->tracking_url),
+        .tracking_url = tracking_url(work, NULL),
         .label_url = filled(in->label_url),
         .items = (struct order_item *)items,
         .item_count = count,

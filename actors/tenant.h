@@ -8,6 +8,7 @@
 #ifndef TENANT_H
 #define TENANT_H
 
+#include "actors/fulfillment.h"
 #include "actors/permission.h"
 #include "actors/tenant_api_key.h"
 #include "actors/tenant_webhook.h"
@@ -59,6 +60,8 @@ struct tenant_version {
     uint16_t currency;                       /* default of inputs without one; MONEY_CURRENCY_NONE: none */
     struct permission_table permissions;
     struct tenant_source rolemap_source; /* of permissions.roles */
+    struct fulfillment fulfillment;
+    struct tenant_source warehouses_source, carriers_source;
     const struct workflow *workflows;    /* ascending by version; the last one is current; at least one */
     size_t workflow_count;
     const struct oms_str *cors_origins; /* "https://shop.example", or "*" */

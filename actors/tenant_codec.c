@@ -33,7 +33,10 @@ enum {
     TENANT_STATUS_BY = 23,
     TENANT_CONFIGURED = 24, /* enum tenant_part + 1 → hash */
     TENANT_CREATED_AT = 25,
-    TENANT_ROLEMAP_SOURCE = 30, /* SOURCE_* */
+    TENANT_ROLEMAP_SOURCE = 30, /* SOURCE_*, like the next two */
+    TENANT_WAREHOUSES_SOURCE = 31,
+    TENANT_CARRIERS_SOURCE = 32,
+    TENANT_FULFILLMENT = 33, /* fulfillment.c */
 };
 enum { RULE_HOLDER = 1, RULE_SCOPE = 2, RULE_SCOPE_VALUE = 3, RULE_PERMISSION = 4, RULE_EVERYTHING = 5 };
 enum {
@@ -82,6 +85,15 @@ static void put_source(struct oms_buf *out, unsigned field, const struct tenant_
     oms_wire_end(out, mark);
 }
 
+static void put_fulfillment(struct oms_buf *out, const struct fulfillment *all)
+{
+    size_t mark = oms_wire_begin(out, TENANT_FULFILLMENT);
+
+    fulfillment_encode_warehouses(all, out);
+    fulfillment_encode_carriers(all, out);
+    oms_wire_end(out, mark);
+}
+
 static void put_body(const struct tenant_version *tenant, struct oms_buf *out)
 {
     char currency[4];
@@ -122,6 +134,9 @@ static void put_body(const struct tenant_version *tenant, struct oms_buf *out)
     oms_wire_put_str(out, TENANT_STATUS_BY, tenant->status_by);
     put_configured(tenant, out);
     put_source(out, TENANT_ROLEMAP_SOURCE, &tenant->rolemap_source);
+    put_source(out, TENANT_WAREHOUSES_SOURCE, &tenant->warehouses_source);
+    put_source(out, TENANT_CARRIERS_SOURCE, &tenant->carriers_source);
+    put_fulfillment(out, &tenant->fulfillment);
     oms_wire_put_u64(out, TENANT_CREATED_AT, (uint64_t)tenant->created_at);
     for (size_t i = 0; i < tenant->api_key_count; i++) {
         size_t mark = oms_wire_begin(out, TENANT_API_KEY);
@@ -308,6 +323,12 @@ static enum oms_status read_scalar(struct tenant_version *tenant, const struct o
         return read_configured(tenant, wire->bytes);
     case TENANT_ROLEMAP_SOURCE:
         return read_source(wire->bytes, &tenant->rolemap_source);
+    case TENANT_WAREHOUSES_SOURCE:
+        return read_source(wire->bytes, &tenant->warehouses_source);
+    case TENANT_CARRIERS_SOURCE:
+        return read_source(wire->bytes, &tenant->carriers_source);
+    case TENANT_FULFILLMENT:
+        return fulfillment_decode(wire->bytes, &tenant->arena, &tenant->fulfillment);
     case TENANT_CREATED_AT:
         tenant->created_at = (int64_t)wire->number;
         return OMS_OK;

@@ -3,6 +3,7 @@
 
 #include "actors/tenant_impl.h"
 #include "runtime/base/assert.h"
+#include "runtime/base/buf.h"
 #include "runtime/base/limits.h"
 #include "runtime/base/value.h"
 
@@ -158,4 +159,77 @@ bool tenant_version_copy_rolemap(struct tenant_version *wanted, const struct ten
     wanted->permissions.role_count = table.role_count;
     wanted->rolemap_source = from->rolemap_source;
     return true;
+}
+
+/* ---- fulfillment ---- */
+
+static bool sections_same(const struct fulfillment *a, const struct fulfillment *b,
+                          void (*encode)(const struct fulfillment *all, struct oms_buf *out))
+{
+    struct oms_buf left, right;
+    bool same;
+
+    oms_buf_init(&left, OMS_TENANT_STATE_BYTES_MAX);
+    oms_buf_init(&right, OMS_TENANT_STATE_BYTES_MAX);
+    encode(a, &left);
+    encode(b, &right);
+    same = !left.overflow && !right.overflow && oms_str_eq(oms_buf_str(&left), oms_buf_str(&right));
+    oms_buf_fini(&left);
+    oms_buf_fini(&right);
+    return same;
+}
+
+/* False with CONFLICT; else whether the section is to be replaced. */
+static bool check_section(const struct tenant_source *now, struct tenant_snapshot *snapshot, bool same,
+                          bool *replaces, struct refusal_list *refusals)
+{
+    *replaces = !same || snapshot->version > now->version;
+    return tenant_snapshot_check(now, snapshot, same, "version", refusals);
+}
+
+bool tenant_version_set_fulfillment(struct tenant_version *wanted, const struct oms_value *sections,
+                                    struct tenant_snapshot *snapshot, struct refusal_list *refusals)
+{
+    const struct oms_value *warehouses = oms_value_get_set(sections, "warehouses"),
+                           *carriers = oms_value_get_set(sections, "carriers");
+    struct fulfillment made = wanted->fulfillment;
+    bool new_warehouses = false, new_carriers = false;
+
+    if (!warehouses && !carriers)
+        return refusal_add(refusals, REFUSAL_REQUIRED, REFUSAL_FIELD("warehouses"),
+                           "warehouses or carriers are required; an empty list takes all of them away");
+    if ((warehouses && !fulfillment_read_warehouses(warehouses, &wanted->arena, &made, refusals)) ||
+        (carriers && !fulfillment_read_carriers(carriers, &wanted->arena, &made, refusals)))
+        return false;
+    if (warehouses &&
+        !check_section(&wanted->warehouses_source, snapshot,
+                       sections_same(&wanted->fulfillment, &made, fulfillment_encode_warehouses),
+                       &new_warehouses, refusals))
+        return false;
+    if (carriers && !check_section(&wanted->carriers_source, snapshot,
+                                   sections_same(&wanted->fulfillment, &made, fulfillment_encode_carriers),
+                                   &new_carriers, refusals))
+        return false;
+    if (new_warehouses)
+        tenant_source_set(&wanted->warehouses_source, snapshot);
+    if (new_carriers)
+        tenant_source_set(&wanted->carriers_source, snapshot);
+    wanted->fulfillment = made;
+    return true;
+}
+
+bool tenant_version_copy_fulfillment(struct tenant_version *wanted, const struct tenant_version *from)
+{
+    struct oms_buf bytes;
+    enum oms_status status;
+
+    oms_buf_init(&bytes, OMS_TENANT_STATE_BYTES_MAX);
+    fulfillment_encode_warehouses(&from->fulfillment, &bytes);
+    fulfillment_encode_carriers(&from->fulfillment, &bytes);
+    status = bytes.overflow ? OMS_LIMIT
+                            : fulfillment_decode(oms_buf_str(&bytes), &wanted->arena, &wanted->fulfillment);
+    oms_buf_fini(&bytes);
+    wanted->warehouses_source = from->warehouses_source;
+    wanted->carriers_source = from->carriers_source;
+    return status == OMS_OK;
 }

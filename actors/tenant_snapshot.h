@@ -26,6 +26,16 @@ bool tenant_version_set_rolemap(struct tenant_version *wanted, const struct oms_
 bool tenant_version_copy_rolemap(struct tenant_version *wanted, const struct tenant_version *from);
 
 /*
+ * Replaces the sections of what is known of fulfillment that `sections` has ({ warehouses, carriers }, each a
+ * list; fulfillment.h). Each section has its own version. False with refusals and without any change: faults,
+ * a section that is missing altogether, CONFLICT.
+ */
+bool tenant_version_set_fulfillment(struct tenant_version *wanted, const struct oms_value *sections,
+                                    struct tenant_snapshot *snapshot, struct refusal_list *refusals);
+/* Takes it over from another version. False when the memory for it is full. */
+bool tenant_version_copy_fulfillment(struct tenant_version *wanted, const struct tenant_version *from);
+
+/*
  * Whether a snapshot may replace what `now` says; `same`: its content is what is there. False with CONFLICT
  * on `field`.
  */

@@ -41,6 +41,7 @@ static enum oms_status bind_schema(struct api *api, struct oms_error *error)
     api_bind_operator(&bindings);
     api_bind_users(&bindings);
     api_bind_rolemap(&bindings);
+    api_bind_fulfillment(&bindings);
     api_bind_privacy(&bindings);
     config.bindings = bindings.items;
     config.binding_count = bindings.count;

@@ -187,6 +187,7 @@ static const char *const tenant_payloads[] = {
     "UpdateUserAuthorizationPayload",
     "RemoveUserAuthorizationPayload",
     "UpdateRolemapPayload",
+    "UpdateFulfillmentPayload",
 };
 
 static char tenant_names[OMS_COUNT_OF(tenant_payloads)][OMS_COUNT_OF(shared)][64];

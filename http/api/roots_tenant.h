@@ -46,10 +46,11 @@ void api_tenant_payload_init(struct api_tenant_task *own, struct api_tenant_payl
 /* roots_workflow.c, resolve_workflow.c */
 void api_bind_workflow_roots(struct api_bindings *bindings);
 void api_bind_workflows(struct api_bindings *bindings);
-void api_bind_api_keys(struct api_bindings *bindings); /* roots_api_key.c */
-void api_bind_operator(struct api_bindings *bindings); /* roots_operator.c */
-void api_bind_users(struct api_bindings *bindings);    /* roots_user.c */
-void api_bind_rolemap(struct api_bindings *bindings);  /* roots_rolemap.c */
-void api_bind_privacy(struct api_bindings *bindings);  /* roots_privacy.c */
+void api_bind_api_keys(struct api_bindings *bindings);    /* roots_api_key.c */
+void api_bind_operator(struct api_bindings *bindings);    /* roots_operator.c */
+void api_bind_users(struct api_bindings *bindings);       /* roots_user.c */
+void api_bind_rolemap(struct api_bindings *bindings);     /* roots_rolemap.c */
+void api_bind_fulfillment(struct api_bindings *bindings); /* roots_fulfillment.c */
+void api_bind_privacy(struct api_bindings *bindings);     /* roots_privacy.c */
 
 #endif

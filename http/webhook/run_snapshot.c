@@ -1,5 +1,6 @@
 /*
- * A delivery that brings a snapshot: the tenant's workflow, its rolemap, or what is stored of a user. It goes
+ * A delivery that brings a snapshot: the tenant's workflow, rolemap or fulfillment, or what is stored of a
+ * user. It goes
  * to the tenant's or the user's actor, by the same functions as the API's mutations.
  *
  * Deliveries overtake each other, and senders repeat what is refused. So one that is older than what is there
@@ -134,6 +135,8 @@ static bool apply(const struct tenant_change *change, struct tenant_version *wan
         return tenant_version_set_workflow(wanted, run->part, &run->snapshot, refusals);
     case WEBHOOK_SNAPSHOT_ROLEMAP:
         return tenant_version_set_rolemap(wanted, run->part, &run->snapshot, refusals);
+    case WEBHOOK_SNAPSHOT_FULFILLMENT:
+        return tenant_version_set_fulfillment(wanted, run->part, &run->snapshot, refusals);
     case WEBHOOK_SNAPSHOT_NONE:
     case WEBHOOK_SNAPSHOT_USER:
     case WEBHOOK_SNAPSHOT_LOGIN:
@@ -195,6 +198,12 @@ static bool read_part(struct webhook_run *run)
         version = first_of(tree, "source_version", "sourceVersion");
     if (!tenant_snapshot_version(version, &run->snapshot.version, &run->refusals))
         return false;
+    if (run->update->snapshot == WEBHOOK_SNAPSHOT_FULFILLMENT) {
+        run->part = tree;
+        return !oms_value_get_set(tree, "tracking") ||
+               refusal_add(&run->refusals, REFUSAL_INVALID, REFUSAL_FIELD("tracking"),
+                           "Tell of shipments by the topic shipment_tracker, one at a time");
+    }
     if (run->update->snapshot == WEBHOOK_SNAPSHOT_WORKFLOW)
         run->part = workflow_of(run);
     else

@@ -17,6 +17,7 @@ static const struct webhook_topic topics[] = {
     {"tenant_rolemap_update", WEBHOOK_SNAPSHOT, ORDER_COMMAND_NONE, WEBHOOK_SNAPSHOT_ROLEMAP},
     {"user_authorization_update", WEBHOOK_SNAPSHOT, ORDER_COMMAND_NONE, WEBHOOK_SNAPSHOT_USER},
     {"user_logged_in", WEBHOOK_SNAPSHOT, ORDER_COMMAND_NONE, WEBHOOK_SNAPSHOT_LOGIN},
+    {"fulfillment_update", WEBHOOK_SNAPSHOT, ORDER_COMMAND_NONE, WEBHOOK_SNAPSHOT_FULFILLMENT},
 };
 
 const struct webhook_topic *webhook_topic_at(size_t index)
@@ -296,6 +297,10 @@ static void sample_snapshot(enum webhook_snapshot snapshot, struct oms_str tenan
         oms_buf_appendf(
             out, "{\"event_type\":\"UserLoggedIn\",\"data\":{\"sub\":\"%.*s\",\"roles\":[\"customer\"]}",
             OMS_STR_ARG(tag));
+        break;
+    case WEBHOOK_SNAPSHOT_FULFILLMENT:
+        oms_buf_append_lit(out, "{\"carriers\":[{\"id\":\"ups\",\"name\":\"UPS\",\"tracking_url_template\":"
+                                "\"https://www.ups.com/track?tracknum={tracking}\"}]");
         break;
     case WEBHOOK_SNAPSHOT_NONE:
         OMS_UNREACHABLE();

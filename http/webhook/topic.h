@@ -24,6 +24,7 @@ enum webhook_snapshot {
     WEBHOOK_SNAPSHOT_ROLEMAP,
     WEBHOOK_SNAPSHOT_USER,  /* roles and grants of one, or a login */
     WEBHOOK_SNAPSHOT_LOGIN, /* of one: their roles */
+    WEBHOOK_SNAPSHOT_FULFILLMENT,
 };
 
 struct webhook_topic {

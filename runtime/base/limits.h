@@ -177,6 +177,9 @@
 #define OMS_TENANT_KEYS_MAX        1024  /* kept within their 24 hours */
 #define OMS_TENANT_API_KEYS_MAX    256   /* of a tenant, live at once */
 #define OMS_TENANT_API_KEYS_KEPT   256   /* revoked and expired ones that are still listed */
+#define OMS_WAREHOUSES_MAX         1000
+#define OMS_CARRIERS_MAX           200
+#define OMS_CARRIER_LEVELS_MAX     50
 #define OMS_USERS_MAX              1000000 /* with an authorization of their own, on the server */
 #define OMS_USERS_TENANT_MAX       200000  /* of them, of one tenant */
 #define OMS_USER_ROLES_MAX         32
