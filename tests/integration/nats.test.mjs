@@ -31,9 +31,14 @@ before(async () => {
 });
 after(async () => {
   caller.connection.close();
-  await server.stop();
-  await server.verify();
-  await broker.stop();
+  try {
+    await server.stop();
+    await server.verify();
+    await broker.stop();
+  } finally { // what a failed test left would keep this process
+    await Broker.killAll();
+    Server.running().forEach((child) => child.kill('SIGKILL'));
+  }
 });
 
 test('an order comes, twice, and is there once', async () => {
@@ -363,4 +368,44 @@ test('a mistake in the configuration is named', async () => {
     [{ urls: ['nats://a'], publish: { subject_prefix: 'a..b' } }, /'nats\.publish\.subject_prefix' must be tokens/],
     [{ urls: ['nats://a'], publish: { streams: 'x' } }, /'nats\.publish\.streams' is not a known key; did you mean 'stream'/],
   ]) await assert.rejects(Server.start({ config: { nats } }), message);
+});
+
+test('a stream that takes no more, and one that is not there', async () => {
+  const other = await Broker.start();
+  const own = await Server.start({ config: configured(other, { publish: { create_stream: false } }) });
+  const admin = new Caller(own, 'admin');
+  await until(() => own.events('nats.cannot_publish').length, 10000, 'the complaint');
+  assert.match(own.events('nats.cannot_publish')[0].reason, /stream not found/);
+  const manager = await other.manager();
+  await manager.streams.add({ name: 'LITEOMS', subjects: ['liteoms.events.>'], max_msgs: 5, discard: 'new' });
+  await work(admin, 4);
+  await until(() => own.events('nats.cannot_publish').some(({ reason }) => /maximum messages/.test(reason)), 20000, 'the full stream');
+  assert.equal((await publishedOf(other)).length, 5);
+  await until(async () => await own.metric('liteoms_nats_lag_commits') > 0, 5000, 'the lag to show');
+  const { config } = await manager.streams.info('LITEOMS');
+  await manager.streams.update('LITEOMS', { ...config, max_msgs: -1 });
+  await same(own, other);
+  assert.ok(await own.metric('liteoms_nats_stumbles_total') >= 2);
+  admin.connection.close();
+  await own.stop();
+  await other.stop();
+});
+
+test('server and broker are killed together', async () => {
+  const other = await Broker.start();
+  let own = await Server.start({ config: configured(other) });
+  for (let i = 0; i < 3; i++) {
+    const admin = new Caller(own, 'admin');
+    const working = work(admin, 30).catch(() => {});
+    await sleep(120 + 500 * i);
+    await Promise.all(i % 2 ? [own.kill(), other.kill()] : [other.kill(), own.kill()]);
+    await working;
+    admin.connection.close();
+    await other.start();
+    own = await Server.start({ data: own.data, config: configured(other) });
+  }
+  await same(own, other);
+  await own.stop();
+  await own.verify();
+  await other.stop();
 });

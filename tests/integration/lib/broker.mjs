@@ -10,7 +10,7 @@ const binary = process.env.NATS_SERVER ?? ['/usr/sbin/nats-server', '/usr/bin/na
   .find((file) => fs.existsSync(file)) ?? 'nats-server';
 const text = StringCodec();
 
-const running = new Set();
+const running = new Set(), clients = new Set();
 process.on('exit', () => running.forEach((child) => child.kill('SIGKILL')));
 
 const freePort = () => new Promise((resolve) => {
@@ -37,6 +37,12 @@ export class Broker {
     const broker = await Broker.make(options);
     await broker.start();
     return broker;
+  }
+
+  // Those that have not ended, after a test that failed.
+  static async killAll() {
+    running.forEach((child) => child.kill('SIGKILL'));
+    await Promise.all([...clients].map((client) => client.close()));
   }
 
   get url() { return `nats://127.0.0.1:${this.port}`; }
@@ -78,6 +84,7 @@ export class Broker {
   // A connected client of our own; it reconnects.
   async connect() {
     this.client ??= await connect({ servers: `127.0.0.1:${this.port}`, maxReconnectAttempts: -1, reconnectTimeWait: 100, waitOnFirstConnect: true, ...this.login });
+    clients.add(this.client);
     return this.client;
   }
 
