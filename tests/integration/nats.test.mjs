@@ -24,7 +24,8 @@ const idle = (broker, stream = 'LITEOMS_IN', durable = 'liteoms') => until(async
 let broker, server, caller;
 before(async () => {
   broker = await Broker.start();
-  server = await Server.start({ config: configured(broker), args: ['--shards', '2'] });
+  const logins = { stream: 'IDENTITY', subject: 'identity.*.UserLoggedIn', topic: 'user_logged_in' };
+  server = await Server.start({ config: configured(broker, { consume: [{}, logins] }), args: ['--shards', '2'] });
   caller = new Caller(server, 'admin');
   await until(async () => (await server.metric('liteoms_nats_connected')) === 1, 10000, 'a connection');
   await until(() => server.events('nats.consuming').length, 10000, 'a consumer');
@@ -109,6 +110,33 @@ test('the tenant is one token, whatever its name', async () => {
   const info = await until(async () => { const one = await broker.consumer('LITEOMS_IN', 'liteoms'); return one.num_ack_pending === 1 && one; }, 10000, 'the negative answer');
   assert.equal(info.num_redelivered <= 1, true);
   dots.connection.close();
+});
+
+test('a login fills the snapshot of what its user may do', async () => {
+  const stored = async (user, tenant = 'demo') => (await caller.as('admin', 'admin', { tenant }).query('query($user: ID!) { userAuthorization(user: $user) { user roles } }', { user })).userAuthorization;
+  const login = (sub, roles, at, tenant = 'demo') => ({ event_type: 'UserLoggedIn', occurred_at: at, data: { sub, tenant_id: tenant, roles } });
+  await broker.publish('identity.events.UserLoggedIn', login('ada', ['staff'], '2026-03-01T09:30:00Z'), 'login-1');
+  await broker.publish('identity.events.UserLoggedIn', login('ada', ['vendor'], '2026-03-01T09:00:00Z'), 'login-0'); // older
+  await broker.publish('identity.events.UserLoggedIn', login('bob', ['staff'], '2026-03-01T09:30:00Z', 'other'), 'login-2');
+  await broker.publish('identity.events.UserLoggedIn', login('eve', ['staff'], '2026-03-01T09:30:00Z', 'nobody'), 'login-3');
+  await broker.publish('identity.events.UserLoggedIn', { event_type: 'UserLoggedIn', data: { sub: 'mallory', roles: ['staff'] } }, 'login-4'); // of no tenant
+  await idle(broker, 'IDENTITY');
+  assert.deepEqual(await stored('ada'), { user: 'ada', roles: ['staff'] });
+  assert.equal(await stored('bob'), null);
+  assert.deepEqual(await stored('bob', 'other'), { user: 'bob', roles: ['staff'] });
+  for (const user of ['eve', 'mallory']) assert.equal(await stored(user), null);
+  // Somebody whose token says nothing may do what the login said, at once.
+  const ada = caller.as('nobody', 'ada');
+  assert.ok((await ada.query('{ orders(first: 1) { nodes { orderId } } }')).orders.nodes.length);
+});
+
+test('snapshots come by their topics', async () => {
+  await broker.publish('liteoms.in.other.tenant_rolemap_update', { rows: [{ role: 'packer', permissions: ['get_order', 'manage_access'] }, { role: 'admin', permissions: ['*'] }], version: 12 }, 'roles');
+  await broker.publish('liteoms.in.other.user_authorization_update', { user: 'carl', roles: ['packer'], version: 3 }, 'carl');
+  const carl = caller.as('nobody', 'carl', { tenant: 'other' });
+  const may = '{ userAuthorization(user: "carl") { roles } }';
+  await until(async () => !(await carl.post(may)).json.errors, 10000, 'the permission');
+  assert.deepEqual((await carl.query(may)).userAuthorization.roles, ['packer']);
 });
 
 // ---- events out ----
