@@ -16,6 +16,7 @@
 #include "http/config.h"
 #include "http/export/export_command.h"
 #include "http/import/import_command.h"
+#include "http/import/import_snapshot.h"
 #include "http/manage/manage.h"
 #include "http/privacy/master_key.h"
 #include "http/serve.h"
@@ -44,7 +45,7 @@ static const char help_top[] =
     "\n"
     "  serve     run the server\n"
     "  token     print a token of the development issuer\n"
-    "  import    place the orders of a CSV file on a running server\n"
+    "  import    place the orders of a file on a running server; or workflows, access (--kind)\n"
     "  export    write the orders of a tenant to a file\n"
     "  tenant    create, suspend, remove and list tenants, on the server's host\n"
     "  apikey    create, revoke and list API keys of a tenant, on the server's host\n"
@@ -371,6 +372,8 @@ static int command_import(int argc, char **argv)
 {
     const struct import_environment environment = {.data_default = DATA_DEFAULT,
                                                    .development_token = import_token};
+    if (import_snapshot_asked(argc, argv))
+        return import_snapshot_main(argc, argv, &environment);
     return import_main(argc, argv, &environment);
 }
 

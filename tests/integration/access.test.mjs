@@ -2,10 +2,11 @@
 // withdrawal crosses threads; it counts from its answer on, on every connection, and through restarts and kill -9.
 import assert from 'node:assert/strict';
 import crypto from 'node:crypto';
+import fs from 'node:fs';
 import { after, before, test } from 'node:test';
 
 import { Caller, Connection, basket } from './lib/client.mjs';
-import { Server, fresh, until } from './lib/server.mjs';
+import { Server, fresh, run, until } from './lib/server.mjs';
 import { EventStream, tenantEvents } from './lib/streams.mjs';
 
 const data = fresh('-data');
@@ -372,4 +373,43 @@ test('webhooks bring rolemaps and workflows; faults are named', async () => {
   assert.equal((await deliver('user_logged_in', { sub: 'x', roles: ['admin'] }, 'acme', 'others')).status, 401);
   assert.equal((await deliver('user_logged_in', { sub: 'x', roles: ['admin'] }, 'other', 'others')).status, 200);
   assert.equal(await user('x'), null);
+});
+
+test('liteoms import brings users, rolemaps, workflows and carriers, and can be repeated', async () => {
+  const file = (text, suffix) => {
+    const name = fresh(suffix);
+    fs.writeFileSync(name, typeof text === 'string' ? text : JSON.stringify(text));
+    return name;
+  };
+  const take = (kind, name, ...more) => run('import', '--kind', kind, '--tenant', 'acme', '--url', server.url, '--data', data, ...more, name);
+  const users = file('user,role,permission,scope,version\nimp-1,packer,,,3\nimp-2,,get_order,customer_id=C-2,\nimp-1,,place_hold,,3\nimp-3,,fly,,\n', '.csv');
+  const dry = await take('authorizations', users, '--dry-run');
+  assert.deepEqual([dry.code, await user('imp-1')], [3, null], dry.stderr);
+  const first = await take('authorizations', users);
+  assert.equal(first.code, 3, first.stderr + first.stdout);
+  assert.match(first.stdout, /^authorizations: 2 changed, 0 unchanged, 1 refused$/m);
+  assert.match(first.stderr, /^row 5: INVALID grants: .*fly/m);
+  const one = await user('imp-1');
+  assert.deepEqual([one.roles, one.grants, one.sourceVersion], [['packer'], [{ permissions: ['place_hold'], scope: null }], 3]);
+  assert.deepEqual((await user('imp-2')).grants, [{ permissions: ['get_order'], scope: { customer_id: 'C-2' } }]);
+  assert.match((await take('authorizations', users)).stdout, /: 0 changed, 2 unchanged, 1 refused/);
+  const lines = file(Array.from({ length: 45 }, (_, i) => JSON.stringify({ user: `line-${i}`, roles: ['packer'] })).join('\n'), '.jsonl');
+  const many = await take('authorizations', lines);
+  assert.deepEqual([many.code, many.stdout], [0, 'authorizations: 45 changed, 0 unchanged, 0 refused\n'], many.stderr);
+  const older = await take('authorizations', file([{ user: 'imp-1', roles: [], version: 2 }], '.json'));
+  assert.deepEqual([older.code, /row 1: imp-1: CONFLICT version: /.test(older.stderr)], [3, true], older.stderr);
+  const map = await take('rolemap', file({ rows: [{ role: 'admin', permissions: ['*'] }, { role: 'imported', permission: 'get_order' }], version: 50 }, '.json'));
+  assert.deepEqual([map.code, map.stdout], [0, 'rolemap: taken\n'], map.stderr);
+  assert.equal((await rolemap()).sourceVersion, 50);
+  const bad = await take('rolemap', file({ rows: [], version: 51 }, '.json'));
+  assert.deepEqual([bad.code, /rolemap: INVALID rows: /.test(bad.stderr)], [3, true], bad.stderr);
+  const workflow = await take('workflow', file({ workflow: { steps: [{ stage: 'CONFIRMED', stepName: 'wrap', activityStatus: 'Wrapping', sequence: 1 }] }, version: 60 }, '.json'));
+  assert.equal(workflow.code, 0, workflow.stderr);
+  const carriers = await take('fulfillment', file({ carriers: [{ id: 'ups' }], version: 2 }, '.json'));
+  assert.equal(carriers.code, 0, carriers.stderr);
+  const seen = (await admin.query('{ tenant { workflow { sourceVersion } fulfillment { carriers { id } } } }')).tenant;
+  assert.deepEqual(seen, { workflow: { sourceVersion: 60 }, fulfillment: { carriers: [{ id: 'ups' }] } });
+  for (const [args, code] of [[['--kind', 'nothing', '--tenant', 'acme', 'x'], 2], [['--kind', 'rolemap', 'x'], 2], [['--kind', 'rolemap', '--tenant', 'acme', '/nowhere'], 1]])
+    assert.equal((await run('import', ...args)).code, code, args.join(' '));
+  assert.equal((await take('rolemap', file('{', '.json'))).code, 1);
 });
