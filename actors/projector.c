@@ -15,6 +15,7 @@
 #include "actors/tenant.h"
 #include "actors/tenant_counts.h"
 #include "actors/unit_meta.h"
+#include "actors/upload.h"
 #include "runtime/base/assert.h"
 #include "storage/keys.h"
 
@@ -238,6 +239,81 @@ static enum oms_status project_inbox(const struct rt_address *address, struct om
     return status;
 }
 
+/* ---- uploads ---- */
+
+/* Whoever is woken by it looks whether its time is over; any command would do. */
+static struct order_timer upload_timer(const struct upload *upload)
+{
+    return upload->version && !upload->removed
+               ? (struct order_timer){.at = upload_expires_at(upload), .command = ORDER_COMMAND_EXPIRE_HOLD}
+               : (struct order_timer){0};
+}
+
+static void upload_page_key(const struct rt_address *address, uint32_t number,
+                            unsigned char key[ORDER_ASIDE_KEY_SIZE])
+{
+    order_aside_key(address, ORDER_ASIDE_UPLOAD_PAGE, number, key);
+}
+
+static enum oms_status fold_upload(const struct rt_address *address, struct upload *upload,
+                                   const struct store_record *record, struct store_writes *writes)
+{
+    enum oms_status status = record->version_from == upload->version ? OMS_OK : OMS_CORRUPT;
+    struct oms_str page = OMS_STR_NONE;
+
+    if (status == OMS_OK)
+        status = record->event_count == 1 ? upload_take_plain(record->events[0], upload) : OMS_CORRUPT;
+    if (status == OMS_OK && oms_str_present(record->personal)) /* else it was removed later */
+        status = upload_apply(upload, record->personal, &page);
+    if (status == OMS_OK && oms_str_present(page)) {
+        unsigned char key[ORDER_ASIDE_KEY_SIZE];
+        upload_page_key(address, upload->pages, key);
+        store_writes_put(writes, STORE_ASIDE, oms_str_make(key, sizeof(key)), page);
+    }
+    upload->version = record->version_to;
+    upload->changed_at = record->time_ms;
+    return status;
+}
+
+static void put_upload(const struct rt_address *address, const struct upload *upload,
+                       struct store_writes *writes)
+{
+    unsigned char key[STORE_ADDRESS_KEY_SIZE], page[ORDER_ASIDE_KEY_SIZE];
+    struct oms_buf bytes;
+
+    store_address_key(address, key);
+    if (upload->removed) {
+        store_writes_delete(writes, STORE_STATE, oms_str_make(key, sizeof(key)));
+        for (uint32_t number = 1; number <= upload->pages; number++) {
+            upload_page_key(address, number, page);
+            store_writes_delete(writes, STORE_ASIDE, oms_str_make(page, sizeof(page)));
+        }
+        return;
+    }
+    oms_buf_init(&bytes, ORDER_ARENA_MAX);
+    upload_encode(upload, &bytes);
+    OMS_ASSERT(!bytes.overflow);
+    store_writes_put(writes, STORE_STATE, oms_str_make(key, sizeof(key)), oms_buf_str(&bytes));
+    oms_buf_fini(&bytes);
+}
+
+static enum oms_status project_upload(const struct rt_address *address, struct oms_str base,
+                                      const struct store_record *records, size_t count,
+                                      struct store_writes *writes)
+{
+    struct upload upload = {0};
+    enum oms_status status = oms_str_present(base) ? upload_decode(base, &upload) : OMS_OK;
+    struct order_timer before = upload_timer(&upload);
+
+    for (size_t i = 0; status == OMS_OK && i < count; i++)
+        status = fold_upload(address, &upload, &records[i], writes);
+    if (status == OMS_OK) {
+        put_upload(address, &upload, writes);
+        put_timer(address, before, upload_timer(&upload), writes);
+    }
+    return status;
+}
+
 static enum oms_status project(void *context, const struct store_vault *vault, const struct rt_address *actor,
                                struct oms_str base, const struct store_record *records, size_t count,
                                struct oms_arena *scratch, struct store_writes *writes)
@@ -252,6 +328,8 @@ static enum oms_status project(void *context, const struct store_vault *vault, c
         return project_version(actor, records, count, writes);
     case RT_ACTOR_MARK:
         return project_mark(actor, records, count, writes);
+    case RT_ACTOR_UPLOAD:
+        return project_upload(actor, base, records, count, writes);
     case RT_ACTOR_INBOX:
         return project_inbox(actor, base, records, count, writes);
     default:

@@ -100,6 +100,8 @@ static void on_applied(struct rt_shard *shard, struct store_unit *unit)
         mark_actor_applied(as, &unit->message.to);
     else if (unit->message.to.kind == RT_ACTOR_USER)
         user_actor_applied(as, &unit->message.to);
+    else if (unit->message.to.kind == RT_ACTOR_UPLOAD)
+        upload_actor_applied(as, &unit->message.to);
     else
         tenant_actor_applied(as, &unit->message.to);
     store_unit_recycle(as->store, shard, unit);
@@ -243,6 +245,7 @@ static struct actors_shard *shard_create(struct actors_system *system, struct rt
     rt_shard_register(shard, RT_ACTOR_MARK, &mark_actor_class);
     rt_shard_register(shard, RT_ACTOR_USER, &user_actor_class);
     as->users.key = system->config.id_key;
+    rt_shard_register(shard, RT_ACTOR_UPLOAD, &upload_actor_class);
     rt_shard_on_turn_end(shard, turn_end, as);
     store_attach(system->config.store, shard, on_durable, on_applied);
     as->tick.fire = tick;

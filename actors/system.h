@@ -12,6 +12,7 @@
 #include "actors/tenant.h"
 #include "actors/tenant_counts.h"
 #include "actors/user.h"
+#include "actors/upload.h"
 #include "runtime/shard.h"
 #include "storage/store.h"
 
@@ -32,6 +33,9 @@ struct actors_config {
     /* Tries what waits in an inbox (inbox.h). NULL: nothing is tried. */
     inbox_try *on_waiting;
     void *on_waiting_context;
+    /* Forgets an upload whose time is over (upload.h). NULL: it stays. */
+    upload_due *on_upload_due;
+    void *on_upload_context;
 };
 
 /* The fold from log records to derived families; pure, the same for every system. Given to store_open. */

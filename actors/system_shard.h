@@ -88,12 +88,15 @@ enum { MARK_MESSAGE_CALL = 1 };
 enum { INBOX_MESSAGE_CALL = 1 };
 /* … and of a user. */
 enum { USER_MESSAGE_CALL = 1 };
+/* … and of an upload, which gets ORDER_MESSAGE_TIMER too. */
+enum { UPLOAD_MESSAGE_CALL = 1 };
 
 extern const struct rt_actor_class order_actor_class;
 extern const struct rt_actor_class tenant_actor_class;
 extern const struct rt_actor_class inbox_actor_class;
 extern const struct rt_actor_class mark_actor_class;
 extern const struct rt_actor_class user_actor_class;
+extern const struct rt_actor_class upload_actor_class;
 
 /* A unit of this actor is materialised; the caller recycles the node. */
 void order_actor_applied(struct actors_shard *as, const struct rt_address *address);
@@ -101,6 +104,7 @@ void tenant_actor_applied(struct actors_shard *as, const struct rt_address *addr
 void inbox_actor_applied(struct actors_shard *as, const struct rt_address *address);
 void mark_actor_applied(struct actors_shard *as, const struct rt_address *address);
 void user_actor_applied(struct actors_shard *as, const struct rt_address *address);
+void upload_actor_applied(struct actors_shard *as, const struct rt_address *address);
 
 /* A due deadline on its way to its order. Comes home by itself; allocated and freed by order_timers.c. */
 struct order_timer_message {

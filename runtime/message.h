@@ -23,6 +23,7 @@ enum rt_actor_kind {
     RT_ACTOR_INBOX = 3,
     RT_ACTOR_USER = 4,
     RT_ACTOR_MARK = 6,
+    RT_ACTOR_UPLOAD = 8,
 };
 
 /* Names one actor. `key` is 16 bytes that the actor's layer chooses (an order's id; zero for a tenant). */

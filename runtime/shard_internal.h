@@ -10,7 +10,7 @@
 #include "runtime/runqueue.h"
 #include "runtime/shard.h"
 
-enum { RT_ACTOR_KINDS_MAX = 8, RT_TURN_HOOKS_MAX = 8 };
+enum { RT_ACTOR_KINDS_MAX = 16, RT_TURN_HOOKS_MAX = 8 };
 
 /* Messages linked by next, in order. */
 struct rt_chain {

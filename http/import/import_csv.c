@@ -23,7 +23,10 @@ struct import_csv {
     char error[256];
 
     uint64_t line;     /* of the next byte */
+    uint64_t offset;   /* the same in bytes */
     uint64_t row_line; /* where the current row began */
+    uint64_t row_offset;
+    uint64_t rows_begin; /* behind the header */
     uint64_t row_number;
     uint64_t row_bytes; /* fed since the current row began */
     bool in_row;        /* the parser is inside a row */
@@ -125,7 +128,7 @@ static void take_fields(struct import_csv *csv)
 
 static void take_header(struct import_csv *csv)
 {
-    struct import_csv_row header = {0, csv->row_line, csv->count, csv->fields};
+    struct import_csv_row header = {0, csv->row_line, csv->row_offset, csv->count, csv->fields};
     char message[200];
 
     for (size_t i = 0; i < csv->count; i++) {
@@ -174,7 +177,8 @@ static void on_row(int character, void *context)
         snprintf(message, sizeof(message), "%zu columns where the header has %zu", csv->count, csv->columns);
         report_bad(csv, message, true);
     } else {
-        struct import_csv_row row = {++csv->row_number, csv->row_line, csv->count, csv->fields};
+        struct import_csv_row row = {++csv->row_number, csv->row_line, csv->row_offset, csv->count,
+                                     csv->fields};
         if (!csv->sink.row(csv->sink.context, &row))
             csv->status = OMS_CLOSED;
     }
@@ -207,8 +211,10 @@ static void feed_piece(struct import_csv *csv, const char *data, size_t len, boo
         csv->skipping = !ends_line;
         return;
     }
-    if (!csv->in_row)
+    if (!csv->in_row) {
         csv->row_line = csv->line;
+        csv->row_offset = csv->offset;
+    }
     csv->row_ended = false;
     csv->row_bytes += len;
     size_t used = csv_parse(&csv->parser, data, len, on_field, on_row, csv);
@@ -260,6 +266,9 @@ static void feed_text(struct import_csv *csv, const char *data, size_t len)
         } else {
             feed_piece(csv, data, piece, ends);
         }
+        csv->offset += piece;
+        if (csv->phase == PHASE_ROWS && !csv->rows_begin)
+            csv->rows_begin = csv->offset;
         if (ends && !tail)
             csv->line++;
         csv->last_was_cr = !tail && data[piece - 1] == '\r' && piece == len;
@@ -278,6 +287,8 @@ static void feed_mark(struct import_csv *csv, const char **data, size_t *len)
         (*data)++;
         (*len)--;
     }
+    if (csv->mark_len == 3)
+        csv->offset = 3;
     if (csv->mark_len == 3 || *len == 0)
         return;
     if (csv->mark_len) /* it was none: give back what it looked like */
@@ -294,6 +305,29 @@ enum oms_status import_csv_feed(struct import_csv *csv, const void *data, size_t
     if (csv->mark_len == 3 && len)
         feed_text(csv, next, len);
     return csv->status;
+}
+
+uint64_t import_csv_rows_begin(const struct import_csv *csv)
+{
+    return csv->rows_begin;
+}
+
+void import_csv_place(const struct import_csv *csv, struct import_csv_place *out)
+{
+    bool inside = csv->in_row || csv->skipping;
+
+    *out = (struct import_csv_place){inside ? csv->row_offset : csv->offset,
+                                     inside ? csv->row_line : csv->line, csv->row_number,
+                                     !inside && csv->last_was_cr};
+}
+
+void import_csv_seek(struct import_csv *csv, const struct import_csv_place *place)
+{
+    OMS_ASSERT(csv->phase == PHASE_ROWS && !csv->in_row && !csv->skipping);
+    csv->offset = place->offset;
+    csv->line = place->line;
+    csv->row_number = place->row;
+    csv->last_was_cr = place->after_cr;
 }
 
 enum oms_status import_csv_finish(struct import_csv *csv)

@@ -21,8 +21,15 @@ struct import_csv;
 struct import_csv_row {
     uint64_t number; /* from 1, the header and bad rows not counted */
     uint64_t line;   /* where it begins */
+    uint64_t offset; /* the same in bytes */
     size_t count;
     const struct oms_str *fields; /* valid during the callback; white space around unquoted fields is gone */
+};
+
+/* Where a reader stands: before the byte at `offset` of the file. */
+struct import_csv_place {
+    uint64_t offset, line, row; /* row: number of the last one before it */
+    bool after_cr;              /* the byte before was "\r" */
 };
 
 struct import_csv_fault {
@@ -51,6 +58,12 @@ void import_csv_destroy(struct import_csv *csv);
 OMS_MUST_USE enum oms_status import_csv_feed(struct import_csv *csv, const void *data, size_t len);
 /* The end of the file: a last row without a line's end counts. OMS_INVALID also when there was no header. */
 OMS_MUST_USE enum oms_status import_csv_finish(struct import_csv *csv);
+/* The first byte behind the header row; 0 while it has not been read. */
+uint64_t import_csv_rows_begin(const struct import_csv *csv);
+/* Behind everything that it has told of: where the row that it is in begins, else where it is. */
+void import_csv_place(const struct import_csv *csv, struct import_csv_place *out);
+/* After the header: the bytes that are fed next stand at `place`, where a row begins. */
+void import_csv_seek(struct import_csv *csv, const struct import_csv_place *place);
 const char *import_csv_error(const struct import_csv *csv);
 
 #endif

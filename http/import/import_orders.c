@@ -27,6 +27,7 @@ struct open_order {
     struct oms_str *first; /* the order's columns in its first row, by number in the header */
     struct import_row_place *rows;
     size_t row_count, row_cap;
+    struct import_orders_place place; /* of its first row */
 };
 
 struct import_orders {
@@ -42,6 +43,7 @@ struct import_orders {
     struct oms_buf json_line;
     struct oms_arena arena;
     uint64_t line, row_number;
+    uint64_t line_offset, offset; /* of the current line's first byte; of the next byte */
     bool too_long;
     bool stopped;
 };
@@ -110,14 +112,17 @@ static bool close_order(struct import_orders *orders)
 
 /* ---- rows ---- */
 
-static void open_order(struct import_orders *orders, struct oms_str key, const struct oms_str *fields)
+static void open_order(struct import_orders *orders, struct oms_str key, const struct import_csv_row *row)
 {
+    const struct oms_str *fields = row->fields;
     struct open_order *order = &orders->order;
     const size_t *columns;
     size_t count = import_map_order_columns(orders->map, &columns);
     struct import_fault fault;
 
     order->open = true;
+    order->place =
+        (struct import_orders_place){row->offset, row->line, row->number - 1, orders->poison_line, false};
     order->refused = false;
     order->skipped = false;
     order->row_count = 0;
@@ -247,7 +252,7 @@ static bool on_row(void *context, const struct import_csv_row *row)
             return refuse_row(orders, key, place, "NON_CONTIGUOUS",
                               import_map_column_name(orders->map, column),
                               "rows of its order stand before, with another order's between them");
-        open_order(orders, key, row->fields);
+        open_order(orders, key, row);
     } else if (orders->poison_line) {
         orders->poison_line = 0; /* the row that could not be read stood inside this order */
     }
@@ -330,6 +335,7 @@ static bool end_json_line(struct import_orders *orders)
     oms_buf_reset(&orders->json_line);
     orders->too_long = false;
     orders->line++;
+    orders->line_offset = orders->offset;
     return going_on;
 }
 
@@ -341,6 +347,7 @@ static enum oms_status feed_json_lines(struct import_orders *orders, const char 
         if (!orders->too_long)
             oms_buf_append(&orders->json_line, data, piece);
         orders->too_long = orders->too_long || orders->json_line.overflow;
+        orders->offset += piece + (end != NULL);
         if (end && !end_json_line(orders))
             return OMS_CLOSED;
         piece += end != NULL;
@@ -436,4 +443,51 @@ enum oms_status import_orders_finish(struct import_orders *orders)
 const char *import_orders_error(const struct import_orders *orders)
 {
     return orders->error;
+}
+
+/* ---- going on later ---- */
+
+void import_orders_place(const struct import_orders *orders, struct import_orders_place *out)
+{
+    struct import_csv_place csv;
+
+    if (!orders->csv) {
+        *out = (struct import_orders_place){orders->line_offset, orders->line, orders->row_number, 0, false};
+    } else if (!import_csv_rows_begin(orders->csv)) {
+        *out = (struct import_orders_place){0, 1, 0, 0, false};
+    } else if (orders->order.open) {
+        *out = orders->order.place;
+    } else {
+        import_csv_place(orders->csv, &csv);
+        *out = (struct import_orders_place){csv.offset, csv.line, csv.row, orders->poison_line, csv.after_cr};
+    }
+}
+
+uint64_t import_orders_header_len(const struct import_orders *orders)
+{
+    return orders->csv ? import_csv_rows_begin(orders->csv) : 0;
+}
+
+void import_orders_seek(struct import_orders *orders, const struct import_orders_place *place)
+{
+    const struct import_csv_place csv = {place->offset, place->line, place->row, place->after_cr};
+
+    orders->poison_line = place->poison_line;
+    if (orders->csv) {
+        import_csv_seek(orders->csv, &csv);
+        return;
+    }
+    orders->offset = orders->line_offset = place->offset;
+    orders->line = place->line;
+    orders->row_number = place->row;
+}
+
+void import_orders_add_closed(struct import_orders *orders, struct oms_str key)
+{
+    import_seen_add(&orders->closed, key);
+}
+
+size_t import_orders_closed_count(const struct import_orders *orders)
+{
+    return orders->closed.count;
 }

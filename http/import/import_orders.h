@@ -50,6 +50,29 @@ void import_orders_destroy(struct import_orders *orders);
  * final. */
 OMS_MUST_USE enum oms_status import_orders_feed(struct import_orders *orders, const void *data, size_t len);
 OMS_MUST_USE enum oms_status import_orders_finish(struct import_orders *orders);
+
+/*
+ * Going on later: all that must be kept of a reader is its header row's bytes, its place, the bytes of the
+ * file from there to where it has read, and the keys of the orders that it has closed.
+ */
+struct import_orders_place {
+    uint64_t offset, line, row;
+    uint64_t poison_line; /* of a row that could not be read, before; 0: none */
+    bool after_cr;
+};
+/* Behind the last order that was closed and the last row that belongs to none: the next one's first byte. */
+void import_orders_place(const struct import_orders *orders, struct import_orders_place *out);
+/* The length of the header row, with what is before it; 0: not read yet, or there is none (JSON Lines). */
+uint64_t import_orders_header_len(const struct import_orders *orders);
+/*
+ * In a new reader, which has been fed the header row: the next bytes stand at `place`. What is fed now tells
+ * of refusals again that it told of before the place was taken; the caller knows how far it had been.
+ */
+void import_orders_seek(struct import_orders *orders, const struct import_orders_place *place);
+/* The order of this key was closed before. */
+void import_orders_add_closed(struct import_orders *orders, struct oms_str key);
+size_t import_orders_closed_count(const struct import_orders *orders);
+
 const char *import_orders_error(const struct import_orders *orders);
 
 #endif

@@ -223,6 +223,23 @@
 #define OMS_NATS_ANSWER_MS         10000 /* the broker's time to answer before everything is begun anew */
 #define OMS_NATS_STOP_MS           5000  /* an orderly end waits so long for what was published */
 #define OMS_NATS_MARK_MS           1000  /* between two records of how far a tenant's events are published */
+/* ---- uploads: imports by HTTP ---- */
+#define OMS_UPLOADS_TENANT_MAX     16    /* that have not been removed or forgotten */
+#define OMS_UPLOADS_SHARD_MAX      256   /* in memory: over it the longest idle one is read again when it goes on */
+#define OMS_UPLOAD_IDLE_MS         60000 /* and one that nobody asks for so long */
+#define OMS_UPLOAD_KEEP_MS         (24ll * 3600 * 1000) /* after its last unit it is forgotten */
+#define OMS_UPLOAD_BYTES_MAX       (4ull << 30) /* of one file */
+#define OMS_UPLOAD_ORDERS_MAX      2000000 /* of one file: each is remembered by 16 to 43 bytes while it runs */
+#define OMS_UPLOAD_REPORT_BYTES_MAX (512ull << 20) /* of one upload */
+#define OMS_UPLOAD_HEADER_BYTES_MAX (64u << 10) /* of a CSV file's header row */
+#define OMS_UPLOAD_MAP_BYTES_MAX   (64u << 10)
+#define OMS_UPLOAD_TAIL_BYTES_MAX  (2u << 20) /* of the rows of one order, as they stand in the file */
+#define OMS_UPLOAD_PIECE_BYTES     (16u << 10) /* read in one go */
+#define OMS_UPLOAD_IN_FLIGHT       512   /* orders of one upload on their way; then reading pauses */
+#define OMS_UPLOAD_PAGE_BYTES      (256u << 10) /* of the report: then the upload's progress is recorded */
+#define OMS_UPLOAD_FAULTS_SHOWN    20    /* refused entries that its state shows */
+#define OMS_UPLOAD_WAITING_MAX     16    /* requests that wait for the one that works on their upload */
+#define OMS_UPLOAD_RETRY_MS        10000 /* a busy store is tried again so long, then the request is answered BUSY */
 
 /* ---- actors in memory (defaults; per shard) ---- */
 #define OMS_ORDERS_THAWED_MAX   16384
