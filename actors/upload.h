@@ -41,8 +41,8 @@ struct upload_counts {
 /* What was asked for; never changes. */
 struct upload_terms {
     int64_t created_at;
-    struct oms_str subject; /* who began it */
-    struct oms_str map;     /* its JSON, with the options filled in */
+    struct oms_str subject;  /* who began it */
+    struct oms_str map;      /* its JSON, with the options filled in */
     struct oms_str map_name; /* as it was asked for */
     bool dry_run, stop_on_error, conflict_on_existing;
     uint64_t length; /* of the file; 0: not told */

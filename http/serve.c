@@ -37,6 +37,7 @@
 #include "http/store_key.h"
 #include "http/stream/front.h"
 #include "http/stream/stream.h"
+#include "http/upload/upload.h"
 #include "http/webhook/receiver.h"
 #include "runtime/base/alloc.h"
 #include "runtime/base/assert.h"
@@ -75,6 +76,7 @@ struct serve {
     struct http_jwks *jwks;  /* NULL: no issuer publishes its keys */
     struct http_cors **cors; /* one per shard */
     struct http_exports *exports;
+    struct http_uploads *uploads;
     struct oms_arena arena;
     atomic_bool ready;
     atomic_bool failed; /* a write failed: stop, and say so by the exit status */
@@ -95,6 +97,14 @@ static bool authenticate_export(struct http_exchange *exchange, void *context, c
 {
     struct serve *serve = context;
     const struct http_auth_resume resume = {http_export_as, serve->exports};
+    *out = http_authenticate_or_wait(&serve->auth[rt_shard_index(exchange->shard)], exchange, &resume);
+    return *out != NULL;
+}
+
+static bool authenticate_upload(struct http_exchange *exchange, void *context, const struct http_claims **out)
+{
+    struct serve *serve = context;
+    const struct http_auth_resume resume = {http_upload_as, serve->uploads};
     *out = http_authenticate_or_wait(&serve->auth[rt_shard_index(exchange->shard)], exchange, &resume);
     return *out != NULL;
 }
@@ -260,6 +270,7 @@ static enum oms_status open_erasures(struct serve *serve, struct oms_error *erro
 
 static enum oms_status make_actors(struct serve *serve, struct oms_error *error)
 {
+    serve->uploads = http_uploads_create(serve->host);
     struct actors_config config = {
         .host = serve->host,
         .store = serve->store,
@@ -269,6 +280,8 @@ static enum oms_status make_actors(struct serve *serve, struct oms_error *error)
         .on_tenant_context = serve,
         .on_waiting = webhook_receiver_try,
         .on_waiting_context = serve->webhooks,
+        .on_upload_due = http_upload_due,
+        .on_upload_context = serve->uploads,
     };
     enum oms_status status =
         http_store_key_load(serve->data, store_is_empty(serve->store), &config.id_key, error);
@@ -406,6 +419,12 @@ static enum oms_status make_server(struct serve *serve, struct oms_error *error)
         .api = serve->api, .authenticate = authenticate_export, .authenticate_context = serve};
     serve->exports = http_exports_create(&exports);
     http_exports_add_routes(serve->router, serve->exports);
+    const struct http_uploads_config uploads = {.host = serve->host,
+                                                .api = serve->api,
+                                                .authenticate = authenticate_upload,
+                                                .authenticate_context = serve};
+    http_uploads_bind(serve->uploads, &uploads);
+    http_uploads_add_routes(serve->router, serve->uploads);
     add_graphiql(serve);
     for (unsigned i = 0; i < serve->host->shard_count; i++)
         http_router_set_cors(serve->router, i, serve->cors[i]);
@@ -541,6 +560,7 @@ static void fini(struct serve *serve)
     if (serve->host)
         serve->host->ops->destroy(serve->host);
     http_exports_destroy(serve->exports);
+    http_uploads_destroy(serve->uploads);
     nats_bus_destroy(serve->nats);
     if (serve->api) {
         stream_hub_destroy(serve->api); /* after the connections, which close their readers */

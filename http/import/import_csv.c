@@ -316,9 +316,9 @@ void import_csv_place(const struct import_csv *csv, struct import_csv_place *out
 {
     bool inside = csv->in_row || csv->skipping;
 
-    *out = (struct import_csv_place){inside ? csv->row_offset : csv->offset,
-                                     inside ? csv->row_line : csv->line, csv->row_number,
-                                     !inside && csv->last_was_cr};
+    *out =
+        (struct import_csv_place){inside ? csv->row_offset : csv->offset, inside ? csv->row_line : csv->line,
+                                  csv->row_number, !inside && csv->last_was_cr};
 }
 
 void import_csv_seek(struct import_csv *csv, const struct import_csv_place *place)
