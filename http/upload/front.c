@@ -356,8 +356,7 @@ static void serve(struct http_uploads *uploads, struct http_exchange *exchange,
 
     if (!tenant || !may_import(exchange, tenant, &who))
         return;
-    if (!read_path(exchange, &asked) || asked.is_one == (asked.op == UPLOAD_OP_CREATE) ||
-        (!asked.is_one && asked.op == UPLOAD_OP_REMOVE))
+    if (!read_path(exchange, &asked)) /* the routes let no other method through */
         refuse(exchange, 404, "NOT_FOUND", "There is no such upload");
     else if (oms_str_present(tus) && !oms_str_eq_c(tus, "1.0.0"))
         refuse(exchange, 412, "PRECONDITION_FAILED", "Tus-Resumable: 1.0.0 is spoken here");
