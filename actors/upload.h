@@ -36,6 +36,7 @@ struct upload_counts {
     uint64_t other;    /* one with this reference and other content was there, and was left as it is */
     uint64_t refused;  /* orders, and rows that belong to none */
     uint64_t rows_refused;
+    uint64_t skipped; /* orders that the map leaves out */
 };
 
 /* What was asked for; never changes. */

@@ -37,7 +37,9 @@ enum {
     PROGRESS_OTHER,
     PROGRESS_REFUSED,
     PROGRESS_ROWS_REFUSED,
-    PROGRESS_REPORT_BYTES
+    PROGRESS_REPORT_BYTES,
+    PROGRESS_SKIPPED,
+    PROGRESS_END
 };
 
 void upload_address(uint32_t tenant, const unsigned char id[UPLOAD_ID_SIZE], struct rt_address *out)
@@ -168,6 +170,8 @@ static uint64_t *progress_number(struct upload_progress *progress, unsigned fiel
         return &progress->counts.refused;
     case PROGRESS_ROWS_REFUSED:
         return &progress->counts.rows_refused;
+    case PROGRESS_SKIPPED:
+        return &progress->counts.skipped;
     case PROGRESS_REPORT_BYTES:
         return &progress->report_bytes;
     default:
@@ -181,7 +185,7 @@ static void put_progress(const struct upload_progress *progress, struct oms_buf 
 
     put_number(out, PROGRESS_PHASE, progress->phase);
     put_number(out, PROGRESS_AFTER_CR, progress->place.after_cr);
-    for (unsigned field = PROGRESS_OFFSET; field <= PROGRESS_REPORT_BYTES; field++) {
+    for (unsigned field = PROGRESS_OFFSET; field < PROGRESS_END; field++) {
         const uint64_t *number = progress_number(&copy, field);
         if (number)
             put_number(out, field, *number);

@@ -392,8 +392,8 @@ bool upload_on_refused(void *context, const struct import_refusal *refusal)
     if (session->replaying)
         return true;
     struct upload_pending *pending = add_pending(session, refusal->ref, refusal->rows, refusal->row_count);
-    settle(session, pending, UPLOAD_ENTRY_REFUSED, oms_str_of(refusal->code), refusal->field,
-           oms_str_of(refusal->message));
+    settle(session, pending, refusal->skipped ? UPLOAD_ENTRY_SKIPPED : UPLOAD_ENTRY_REFUSED,
+           oms_str_of(refusal->code), refusal->field, oms_str_of(refusal->message));
     return !session->stopping;
 }
 
@@ -479,6 +479,7 @@ static void count(struct upload_counts *counts, const struct upload_pending *pen
     counts->existing += pending->result == UPLOAD_ENTRY_EXISTING;
     counts->other += pending->result == UPLOAD_ENTRY_OTHER;
     counts->refused += pending->result == UPLOAD_ENTRY_REFUSED;
+    counts->skipped += pending->result == UPLOAD_ENTRY_SKIPPED;
     if (pending->result == UPLOAD_ENTRY_REFUSED)
         counts->rows_refused += pending->row_count;
 }

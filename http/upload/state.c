@@ -97,9 +97,9 @@ void upload_write_state(const struct upload *upload, const struct rt_address *ad
     oms_buf_appendf(out,
                     ",\"rows\":%" PRIu64 ",\"orders\":%" PRIu64 ",\"created\":%" PRIu64
                     ",\"existing\":%" PRIu64 ",\"existingOther\":%" PRIu64 ",\"refused\":%" PRIu64
-                    ",\"rowsRefused\":%" PRIu64,
+                    ",\"rowsRefused\":%" PRIu64 ",\"skipped\":%" PRIu64,
                     counts->rows, counts->orders, counts->created, counts->existing, counts->other,
-                    counts->refused, counts->rows_refused);
+                    counts->refused, counts->rows_refused, counts->skipped);
     put_faults(progress->faults, out);
     put_text(out, "failure", progress->failure);
     oms_buf_append_char(out, '}');
