@@ -65,8 +65,9 @@ test('a message that is delivered again changes nothing', async () => {
   await idle(broker);
   const found = await until(async () => { const one = await find(caller, 'N-2'); return one?.stage === 'CANCELLED' && one; }, 10000, 'the cancellation');
   // The consumer forgets what was acknowledged: everything comes again.
-  await manager.consumers.delete('LITEOMS_IN', 'liteoms');
   const before = server.events('nats.consuming').length;
+  // (nats-server 2.9 now and then writes into the consumer's folder while it removes it, and says so; gone it is.)
+  await manager.consumers.delete('LITEOMS_IN', 'liteoms').catch((error) => assert.match(error.message, /directory not empty/));
   await until(() => server.events('nats.consuming').length > before, 60000, 'the consumer to be made again');
   const info = await idle(broker);
   assert.ok(info.delivered.consumer_seq >= 5);
