@@ -236,7 +236,7 @@ static void run_list(struct api_task *task)
         }
         api_task_execute(task, &page);
     }
-    for (size_t i = 0; i < page.count; i++)
+    for (size_t i = 0; page.rows && i < page.count; i++)
         user_version_release(page.rows[i].user);
 }
 

@@ -137,7 +137,7 @@ static CURLcode post_once(struct run *run, long *status)
 static enum oms_status ask(struct run *run, struct oms_arena *arena, const struct oms_value **data)
 {
     struct oms_value *tree = OMS_ARENA_NEW(arena, struct oms_value);
-    struct oms_json_error fault;
+    struct oms_json_error fault = {0};
     CURLcode code = CURLE_OK;
     long status = 0;
 
@@ -220,8 +220,8 @@ static void make_part_request(struct run *run, const struct oms_value *tree)
 static enum oms_status send_part(struct run *run)
 {
     struct oms_value tree;
-    struct oms_json_error fault;
-    const struct oms_value *data;
+    struct oms_json_error fault = {0};
+    const struct oms_value *data = NULL;
     enum oms_status status;
 
     if (oms_json_parse(oms_buf_str(&run->text), OMS_JSON_DEPTH_MAX, &run->arena, &tree, &fault) != OMS_OK)
@@ -313,7 +313,7 @@ static void make_user_request(struct run *run)
 
 static enum oms_status flush(struct run *run)
 {
-    const struct oms_value *data;
+    const struct oms_value *data = NULL;
     struct oms_arena arena;
     enum oms_status status;
 
@@ -364,7 +364,7 @@ static enum oms_status take_user(struct run *run, uint64_t row, const struct oms
 static enum oms_status take_list(struct run *run)
 {
     struct oms_value tree;
-    struct oms_json_error fault;
+    struct oms_json_error fault = {0};
     enum oms_status status = OMS_OK;
 
     if (oms_json_parse(oms_buf_str(&run->text), OMS_JSON_DEPTH_MAX, &run->arena, &tree, &fault) != OMS_OK)
@@ -387,7 +387,7 @@ static enum oms_status take_lines(struct run *run)
         size_t len = end ? (size_t)(end - left.data) : left.len;
         struct oms_str line = oms_str_trim(oms_str_make(left.data, len));
         struct oms_value *tree = OMS_ARENA_NEW(&run->arena, struct oms_value);
-        struct oms_json_error fault;
+        struct oms_json_error fault = {0};
 
         left = end ? oms_str_make(end + 1, left.len - len - 1) : OMS_STR("");
         if (!line.len)
@@ -542,7 +542,7 @@ static enum oms_status take_groups(struct run *run, struct csv_rows *rows)
         qsort(rows->items, rows->count, sizeof(rows->items[0]), by_user);
     for (size_t i = 0, n; status == OMS_OK && i < rows->count; i += n) {
         struct oms_value *tree = OMS_ARENA_NEW(&run->arena, struct oms_value);
-        struct oms_json_error fault;
+        struct oms_json_error fault = {0};
         struct oms_buf text;
 
         for (n = 1; i + n < rows->count &&
@@ -610,7 +610,7 @@ static enum oms_status send_users(struct run *run)
 
 bool import_snapshot_asked(int argc, char **argv)
 {
-    for (int i = 1; i < argc; i++) {
+    for (int i = 1; i < argc && argv[i]; i++) {
         const char *kind = strncmp(argv[i], "--kind=", 7) == 0              ? argv[i] + 7
                            : strcmp(argv[i], "--kind") == 0 && i + 1 < argc ? argv[i + 1]
                                                                             : NULL;
@@ -659,7 +659,7 @@ static int read_arguments(int argc, char **argv, struct run *run)
         known = known || strcmp(run->kind, kinds[i]) == 0;
     if (!known)
         return wrong("--kind is orders, workflow, rolemap, fulfillment or authorizations");
-    if (!run->tenant)
+    if (!run->kind || !run->tenant)
         return wrong("--tenant is required");
     if (optind + 1 != argc)
         return wrong("one FILE is required");
