@@ -36,6 +36,7 @@ struct order_instance {
     uint32_t unapplied; /* submitted, not yet materialised */
     uint32_t touched;   /* the shard's ticks at the last message */
     uint8_t residence;  /* enum residence */
+    bool passing;       /* all that asked for it since it is here were passing calls */
 };
 
 /* ---- residence ---- */
@@ -550,15 +551,26 @@ static void note_absent(struct actors_shard *as, struct order_instance *oa)
         as->absent[as->absent_count++] = oa->base.address;
 }
 
+/* Millions of orders may come in one after the other and not be asked for again: those that the store can give
+ * back do not wait for their place in memory to be wanted. */
+static void let_pass(struct actors_shard *as, struct order_instance *oa)
+{
+    if (oa->passing && oa->unapplied == 0 && oa->residence == ORDER_THAWED)
+        (void)rt_actor_passivate(as->shard, &oa->base);
+}
+
 static void dispatch(struct actors_shard *as, struct order_instance *oa, struct rt_message *message)
 {
     touch(as, oa);
+    oa->passing = oa->passing && message->kind == ORDER_MESSAGE_CALL &&
+                  OMS_CONTAINER_OF(message, struct order_call, message)->passing;
     oms_arena_reset(&as->scratch);
     if (message->kind == ORDER_MESSAGE_CALL)
         run_call(as, oa, OMS_CONTAINER_OF(message, struct order_call, message));
     else
         run_timer(as, oa, OMS_CONTAINER_OF(message, struct order_timer_message, message));
     note_absent(as, oa);
+    let_pass(as, oa); /* the last that is done with it */
 }
 
 static struct rt_actor *activate(struct rt_shard *shard, const struct rt_address *address)
@@ -567,6 +579,7 @@ static struct rt_actor *activate(struct rt_shard *shard, const struct rt_address
     struct order_instance *oa = oms_calloc(1, sizeof(*oa));
     rt_actor_init(&oa->base, &order_actor_class, address);
     oa->residence = ORDER_UNLOADED;
+    oa->passing = true;
     as->stats.orders_live++;
     return &oa->base;
 }
@@ -639,6 +652,7 @@ void order_actor_applied(struct actors_shard *as, const struct rt_address *addre
     struct order_instance *oa = (struct order_instance *)rt_actor_find(as->shard, address);
     OMS_ASSERT(oa && oa->unapplied > 0);
     oa->unapplied--;
+    let_pass(as, oa);
 }
 
 void order_actor_passivate_absent(struct actors_shard *as, struct rt_actor *actor)

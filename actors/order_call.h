@@ -65,6 +65,8 @@ struct order_call {
      * beside the state. frozen_* are filled; refusals are copied into `arena`.
      */
     enum order_call_freeze freeze;
+    /* An import: the order need not stay in memory for this call's sake. */
+    bool passing;
     /* ---- filled in ---- */
     enum order_call_result result;
     struct oms_arena

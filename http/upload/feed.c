@@ -277,6 +277,7 @@ static void send(struct upload_session *session, struct upload_job *job)
     call->command_type = ORDER_COMMAND_CREATE_ORDER;
     call->render = render;
     call->freeze = ORDER_CALL_FREEZE_NEVER;
+    call->passing = true;
     call->result = ORDER_CALL_DONE;
     call->message.flags = 0;
     call->message.status = OMS_OK;
