@@ -21,7 +21,7 @@
 
 #define RETRY_MS        20
 #define PENDING_MAX     8192 /* entries until the progress is recorded */
-#define JOB_ARENA_CHUNK (8u << 10)
+#define JOB_ARENA_CHUNK (16u << 10)
 #define ROWS_KEPT       65536
 #define PIECES_A_TURN   4
 
