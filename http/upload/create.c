@@ -189,7 +189,7 @@ static bool read_map(struct reading *in)
     struct upload_ask *ask = in->ask;
     const struct oms_value *format = oms_value_get_set(in->root, "format");
     struct import_map *map;
-    struct oms_value value;
+    struct oms_value value = {.kind = OMS_VALUE_NULL};
     struct oms_error error;
     struct oms_buf text;
 
@@ -240,7 +240,7 @@ static bool read_request(struct upload_ask *ask, struct oms_value *root)
 void upload_create(struct upload_ask *ask)
 {
     struct rt_host *host = ask->uploads->config.host;
-    struct oms_value root;
+    struct oms_value root = {.kind = OMS_VALUE_NULL};
 
     oms_buf_reset(&ask->out); /* the list that was counted */
     if (ask->count >= OMS_UPLOADS_TENANT_MAX) {

@@ -105,6 +105,7 @@ static void fail(struct upload_session *session, const char *format, ...)
         return;
     session->failing = true;
     va_start(args, format);
+    /* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): it is */
     vsnprintf(session->failure, sizeof(session->failure), format, args);
     va_end(args);
 }

@@ -55,6 +55,7 @@ void upload_ask_fail(struct upload_ask *ask, unsigned status, const char *code, 
     ask->status = status;
     ask->code = code;
     va_start(args, format);
+    /* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): it is */
     vsnprintf(ask->message_text, sizeof(ask->message_text), format, args);
     va_end(args);
 }
