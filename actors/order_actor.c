@@ -551,8 +551,8 @@ static void note_absent(struct actors_shard *as, struct order_instance *oa)
         as->absent[as->absent_count++] = oa->base.address;
 }
 
-/* Millions of orders may come in one after the other and not be asked for again: those that the store can give
- * back do not wait for their place in memory to be wanted. */
+/* Millions of orders may come in one after the other and not be asked for again: those that the store can
+ * give back do not wait for their place in memory to be wanted. */
 static void let_pass(struct actors_shard *as, struct order_instance *oa)
 {
     if (oa->passing && oa->unapplied == 0 && oa->residence == ORDER_THAWED)

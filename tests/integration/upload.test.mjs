@@ -294,3 +294,27 @@ test('kill -9 in the middle, and on: every order exactly once', async () => {
   await on.stop();
   await on.verify();
 });
+
+test('an orderly stop in the middle of a chunk, and on', async () => {
+  const data = fresh('-data');
+  let at = 0, created = 0;
+  let on = await Server.start({ data, config, args: ['--shards', '2'] });
+  const path = (await begin({ map: 'superstore', source: 'stopped' }, { on })).headers.get('location');
+  const half = Math.floor(text.length / 2);
+  for (const wait of [0, 3, 8]) {
+    const sent = chunk(path, at, text.subarray(at, half), { on }).catch(() => null);
+    await sleep(wait);
+    await on.stop(); // under a sanitizer: nothing is left behind
+    await sent;
+    on = await Server.start({ data, config, args: ['--shards', '2'] });
+    at = Number((await ask('HEAD', path, { on })).headers.get('upload-offset'));
+    assert.ok(at === 0 || at === half, String(at));
+  }
+  if (at === 0) at = half * Number((await chunk(path, 0, text.subarray(0, half), { on })).status === 204);
+  const end = await chunk(path, at, text.subarray(at), { on, last: true });
+  assert.equal(end.status, 200, JSON.stringify(end.body));
+  created = end.body.created;
+  assert.deepEqual([created, end.body.existing], [orders, 0]);
+  await on.stop();
+  await on.verify();
+});
