@@ -27,7 +27,7 @@ function generate(rows) {
     for (let line = 0; line <= [0, 1, 2, 1][order % 4] && row < rows; line++, row++) {
       text += `${row + 1},US-2018-${order},${order % 12 + 1}/${order % 28 + 1}/2018,12/30/2018,Standard Class,CG-${order % 9973},Claire Gute,`
         + `Consumer,United States,Henderson,Kentucky,${42420 + order % 500},South,FUR-BO-${(order + line * 7) % 1861},Furniture,Bookcases,`
-        + `"Bush Somerset Collection Bookcase, ${order % 97}",${(order % 300 + 1) * (line + 1)}.5,${line + 1},0,41.9136\n`;
+        + `"Bush Somerset Collection Bookcase, ${order % 97}",${((order % 300 + 1.5) * (line + 1)).toFixed(2)},${line + 1},0,41.9136\n`;
     }
     fs.writeSync(out, text);
   }
