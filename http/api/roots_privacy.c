@@ -28,6 +28,7 @@ struct erasure_report {
     size_t open_told;
     uint64_t open_count;
     bool purged;
+    bool user_left; /* the customer's stored authorization as a user is still there */
     bool has_next;
     struct oms_str cursor;
 };
@@ -63,6 +64,9 @@ struct erase_task {
     enum oms_status written;
     /* erasing */
     struct erase_item *items;
+    /* forgetting the user */
+    struct user_call user;
+    struct user_update removal;
     struct http_purge purge;
     bool walked;
     struct erasure_report report;
@@ -124,6 +128,46 @@ static void purge(struct erase_task *e)
     http_purge_start(task->request->as->shard, &e->purge);
 }
 
+/* ---- the customer as a user ---- */
+
+static bool user_stored(const struct erase_task *e, struct oms_str id)
+{
+    const struct api_task *task = e->own.task;
+    const struct user_version *user = actors_user(task->request->as->shard, task->tenant->number, id);
+    return user && !user->removed;
+}
+
+static void user_returned(struct rt_shard *shard, struct rt_message *message)
+{
+    struct erase_task *e = OMS_CONTAINER_OF(message, struct erase_task, user.message);
+    (void)shard;
+    user_call_fini(&e->user);
+    e->report.user_left = user_stored(e, e->removal.user);
+    purge(e);
+}
+
+/*
+ * After the last page, when no order is left open. It takes the right to manage access: else whoever may only
+ * erase could take an administrator's rights away.
+ */
+static void forget_user(struct erase_task *e)
+{
+    struct api_task *task = e->own.task;
+    const struct oms_value *customer = given(task, "customerId");
+    e->report.user_left = customer && user_stored(e, customer->text);
+    if (!e->report.user_left || e->report.has_next || e->report.open_count || e->report.failed ||
+        !api_tenant_may(task, PERMISSION_MANAGE_ACCESS)) {
+        purge(e);
+        return;
+    }
+    e->removal = (struct user_update){.kind = USER_REMOVE, .user = customer->text, .origin = WORKFLOW_API};
+    user_call_init(&e->user);
+    e->user.tenant = task->tenant->number;
+    e->user.update = &e->removal;
+    e->user.message.on_return = user_returned;
+    user_call_send(task->request->as->shard, &e->user);
+}
+
 /* ---- erasing ---- */
 
 /* On the order's shard. */
@@ -145,7 +189,7 @@ static void item_home(struct rt_shard *shard, struct rt_message *message)
     oms_buf_fini(&item->call.out);
     oms_buf_fini(&item->call.frozen);
     if (--e->left == 0)
-        purge(e);
+        forget_user(e);
 }
 
 static void erase_page(struct erase_task *e)
@@ -354,7 +398,7 @@ static void found(struct rt_shard *shard, struct rt_message *message)
     else if (e->order_count)
         write_down(e);
     else
-        purge(e);
+        forget_user(e);
 }
 
 /* ---- the input ---- */
@@ -456,7 +500,8 @@ static const void *payload_report(struct gql_exec *x, const void *parent)
 
 static bool is_complete(const struct erasure_report *report)
 {
-    return !report->has_next && !report->failed && !report->open_count && report->purged;
+    return !report->has_next && !report->failed && !report->open_count && !report->user_left &&
+           report->purged;
 }
 
 API_LEAF_FN(report_examined, struct erasure_report, api_write_int(out, (int64_t)p->examined))
@@ -465,6 +510,7 @@ API_LEAF_FN(report_already, struct erasure_report, api_write_int(out, (int64_t)p
 API_LEAF_FN(report_failed, struct erasure_report, api_write_int(out, (int64_t)p->failed))
 API_LEAF_FN(report_unsealed, struct erasure_report, api_write_int(out, (int64_t)p->unsealed))
 API_LEAF_FN(report_purged, struct erasure_report, api_write_bool(out, p->purged))
+API_LEAF_FN(report_user_left, struct erasure_report, api_write_bool(out, p->user_left))
 API_LEAF_FN(report_complete, struct erasure_report, api_write_bool(out, is_complete(p)))
 API_LEAF_FN(report_cursor, struct erasure_report, api_write_text(out, p->cursor))
 API_LEAF_FN(report_next, struct erasure_report, api_write_bool(out, p->has_next))
@@ -495,6 +541,7 @@ static const struct gql_binding bindings[] = {
     API_LEAF("CustomerErasure.unsealed", report_unsealed),
     API_LEAF("CustomerErasure.openOrders", report_open),
     API_LEAF("CustomerErasure.purged", report_purged),
+    API_LEAF("CustomerErasure.userAuthorizationLeft", report_user_left),
     API_LEAF("CustomerErasure.complete", report_complete),
     API_LEAF("CustomerErasure.endCursor", report_cursor),
     API_LEAF("CustomerErasure.hasNextPage", report_next),

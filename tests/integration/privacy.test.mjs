@@ -164,6 +164,23 @@ test('who may, and whom', async () => {
   assert.deepEqual(await erased(staff, { customerId: 'nobody' }), { examined: 0, erased: 0, already: 0, failed: 0, unsealed: 0, openOrders: [], purged: true, complete: true, endCursor: null, hasNextPage: false });
 });
 
+test('what is stored of the customer as a user goes too, for who may manage access', async () => {
+  const ask = `{ userAuthorization(user: "twin") { roles } }`;
+  const told = `mutation($input: EraseCustomerInput!) { eraseCustomer(input: $input) { userErrors { code } erasure { userAuthorizationLeft complete openOrders } } }`;
+  const by = async (caller, input) => (await caller.query(told, { input })).eraseCustomer.erasure;
+  await staff.query(`mutation { updateUserAuthorization(input: { user: "twin", roles: ["staff"] }) { changed userErrors { code } } }`);
+  const { createApiKey } = await staff.query(`mutation { createApiKey(input: { name: "eraser", permissions: ["erase_customer"] }) { key userErrors { code } } }`);
+  const eraser = Object.create(staff);
+  eraser.token = createApiKey.key;
+  const { orderId } = await staff.does('createOrder', basket({ customerDetails: { customerId: 'twin' } }));
+  assert.deepEqual(await by(staff, { customerId: 'twin' }), { userAuthorizationLeft: true, complete: false, openOrders: [orderId] });
+  assert.deepEqual((await staff.query(ask)).userAuthorization, { roles: ['staff'] });
+  assert.deepEqual(await by(eraser, { customerId: 'twin', force: true }), { userAuthorizationLeft: true, complete: false, openOrders: [] });
+  assert.deepEqual((await staff.query(ask)).userAuthorization, { roles: ['staff'] });
+  assert.deepEqual(await by(staff, { customerId: 'twin' }), { userAuthorizationLeft: false, complete: true, openOrders: [] });
+  assert.equal((await staff.query(ask)).userAuthorization, null);
+});
+
 test('erased: no answer shows it, no file holds it', async () => {
   const backup = fresh('-backup');
   staff.close();
