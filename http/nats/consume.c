@@ -107,11 +107,13 @@ static void pause(struct nats_bus *bus, struct nats_consumer *consumer, struct o
 /* As many as there is room for, when half of the room is there and nothing is on its way. */
 static void pull(struct nats_bus *bus, struct nats_consumer *consumer)
 {
-    unsigned room = consumer->settings->in_flight - consumer->working;
+    /* A broker may send more than it was asked for. */
+    unsigned working = consumer->working, most = consumer->settings->in_flight;
+    unsigned room = most > working ? most - working : 0;
     char tail[64];
 
-    if (bus->stop_ms || consumer->state != NATS_CONSUMER_PULLING || consumer->asked ||
-        2 * room < consumer->settings->in_flight)
+    if (bus->stop_ms || consumer->state != NATS_CONSUMER_PULLING || consumer->asked || !room ||
+        2 * room < most)
         return;
     consumer->asked = room;
     consumer->due_ms = nats_now_ms(bus) + PULL_MS + PULL_GRACE_MS;
