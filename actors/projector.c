@@ -11,6 +11,7 @@
 #include "actors/order.h"
 #include "actors/order_codec.h"
 #include "actors/order_terms.h"
+#include "actors/outlet.h"
 #include "actors/system.h"
 #include "actors/tenant.h"
 #include "actors/tenant_counts.h"
@@ -185,6 +186,37 @@ static enum oms_status project_mark(const struct rt_address *address, const stru
     return project_version(address, records, count, writes);
 }
 
+/* ---- outlets ---- */
+
+static enum oms_status project_outlet(const struct rt_address *address, struct oms_str base,
+                                      const struct store_record *records, size_t count,
+                                      struct store_writes *writes)
+{
+    unsigned char key[STORE_ADDRESS_KEY_SIZE];
+    enum oms_status status = OMS_OK;
+    struct outlet outlet;
+    struct oms_buf bytes;
+
+    outlet_init(&outlet);
+    oms_buf_init(&bytes, ORDER_ARENA_MAX);
+    if (oms_str_present(base))
+        status = outlet_decode(base, &outlet);
+    for (size_t i = 0; status == OMS_OK && i < count; i++) {
+        bool follows = records[i].event_count == 1 && records[i].version_from == outlet.version;
+        status = follows ? outlet_apply(&outlet, records[i].events[0], records[i].time_ms) : OMS_CORRUPT;
+        outlet.version = records[i].version_to;
+    }
+    if (status == OMS_OK) {
+        outlet_encode(&outlet, &bytes);
+        OMS_ASSERT(!bytes.overflow);
+        store_address_key(address, key);
+        store_writes_put(writes, STORE_STATE, oms_str_make(key, sizeof(key)), oms_buf_str(&bytes));
+    }
+    oms_buf_fini(&bytes);
+    outlet_fini(&outlet);
+    return status;
+}
+
 /* ---- inboxes ---- */
 
 /* A lane's timer is due while something waits: whoever wakes it has what waits tried. */
@@ -330,6 +362,8 @@ static enum oms_status project(void *context, const struct store_vault *vault, c
         return project_mark(actor, records, count, writes);
     case RT_ACTOR_UPLOAD:
         return project_upload(actor, base, records, count, writes);
+    case RT_ACTOR_OUTLET:
+        return project_outlet(actor, base, records, count, writes);
     case RT_ACTOR_INBOX:
         return project_inbox(actor, base, records, count, writes);
     default:

@@ -98,6 +98,8 @@ static void on_applied(struct rt_shard *shard, struct store_unit *unit)
         inbox_actor_applied(as, &unit->message.to);
     else if (unit->message.to.kind == RT_ACTOR_MARK)
         mark_actor_applied(as, &unit->message.to);
+    else if (unit->message.to.kind == RT_ACTOR_OUTLET)
+        outlet_actor_applied(as, &unit->message.to);
     else if (unit->message.to.kind == RT_ACTOR_USER)
         user_actor_applied(as, &unit->message.to);
     else if (unit->message.to.kind == RT_ACTOR_UPLOAD)
@@ -243,6 +245,7 @@ static struct actors_shard *shard_create(struct actors_system *system, struct rt
     rt_shard_register(shard, RT_ACTOR_TENANT, &tenant_actor_class);
     rt_shard_register(shard, RT_ACTOR_INBOX, &inbox_actor_class);
     rt_shard_register(shard, RT_ACTOR_MARK, &mark_actor_class);
+    rt_shard_register(shard, RT_ACTOR_OUTLET, &outlet_actor_class);
     rt_shard_register(shard, RT_ACTOR_USER, &user_actor_class);
     as->users.key = system->config.id_key;
     rt_shard_register(shard, RT_ACTOR_UPLOAD, &upload_actor_class);

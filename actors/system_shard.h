@@ -84,6 +84,8 @@ enum { ORDER_MESSAGE_CALL = 1, ORDER_MESSAGE_TIMER };
 enum { TENANT_MESSAGE_CALL = 1 };
 /* … and of a mark. */
 enum { MARK_MESSAGE_CALL = 1 };
+/* … and of an outlet. */
+enum { OUTLET_MESSAGE_CALL = 1 };
 /* … and of a lane of an inbox, which gets ORDER_MESSAGE_TIMER too. */
 enum { INBOX_MESSAGE_CALL = 1 };
 /* … and of a user. */
@@ -95,6 +97,7 @@ extern const struct rt_actor_class order_actor_class;
 extern const struct rt_actor_class tenant_actor_class;
 extern const struct rt_actor_class inbox_actor_class;
 extern const struct rt_actor_class mark_actor_class;
+extern const struct rt_actor_class outlet_actor_class;
 extern const struct rt_actor_class user_actor_class;
 extern const struct rt_actor_class upload_actor_class;
 
@@ -103,6 +106,7 @@ void order_actor_applied(struct actors_shard *as, const struct rt_address *addre
 void tenant_actor_applied(struct actors_shard *as, const struct rt_address *address);
 void inbox_actor_applied(struct actors_shard *as, const struct rt_address *address);
 void mark_actor_applied(struct actors_shard *as, const struct rt_address *address);
+void outlet_actor_applied(struct actors_shard *as, const struct rt_address *address);
 void user_actor_applied(struct actors_shard *as, const struct rt_address *address);
 void upload_actor_applied(struct actors_shard *as, const struct rt_address *address);
 

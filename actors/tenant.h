@@ -11,6 +11,7 @@
 #include "actors/fulfillment.h"
 #include "actors/permission.h"
 #include "actors/tenant_api_key.h"
+#include "actors/tenant_endpoint.h"
 #include "actors/tenant_webhook.h"
 #include "actors/workflow.h"
 
@@ -71,6 +72,8 @@ struct tenant_version {
     size_t webhook_count;
     const struct tenant_api_key *api_keys; /* oldest first; revoked and expired ones too */
     size_t api_key_count;
+    const struct tenant_endpoint *endpoints; /* where its events are sent; oldest first */
+    size_t endpoint_count;
     bool workflow_kept; /* from configuration that names none: follow leaves the workflow as it is */
     const struct tenant_key *keys; /* oldest first */
     size_t key_count;

@@ -62,7 +62,7 @@ enum oms_status tenant_version_follow(struct tenant_version *wanted, const struc
         return OMS_LIMIT;
     workflows = oms_arena_calloc(&wanted->arena, count, sizeof *workflows);
     if (!workflows || !copy_keys(wanted, before) || !tenant_version_copy_api_keys(wanted, before) ||
-        !tenant_version_copy_fulfillment(wanted, before))
+        !tenant_version_copy_fulfillment(wanted, before) || !tenant_version_copy_endpoints(wanted, before))
         return OMS_LIMIT;
     for (size_t i = 0; i < before->workflow_count; i++)
         if (!copy_workflow(wanted, &before->workflows[i], before->workflows[i].version, &workflows[i]))

@@ -37,6 +37,7 @@ enum {
     TENANT_WAREHOUSES_SOURCE = 31,
     TENANT_CARRIERS_SOURCE = 32,
     TENANT_FULFILLMENT = 33, /* fulfillment.c */
+    TENANT_ENDPOINT = 40,    /* repeated: tenant_endpoint.c */
 };
 enum { RULE_HOLDER = 1, RULE_SCOPE = 2, RULE_SCOPE_VALUE = 3, RULE_PERMISSION = 4, RULE_EVERYTHING = 5 };
 enum {
@@ -142,6 +143,12 @@ static void put_body(const struct tenant_version *tenant, struct oms_buf *out)
         size_t mark = oms_wire_begin(out, TENANT_API_KEY);
 
         tenant_api_key_encode(&tenant->api_keys[i], out);
+        oms_wire_end(out, mark);
+    }
+    for (size_t i = 0; i < tenant->endpoint_count; i++) {
+        size_t mark = oms_wire_begin(out, TENANT_ENDPOINT);
+
+        tenant_endpoint_encode(&tenant->endpoints[i], out);
         oms_wire_end(out, mark);
     }
 }
@@ -293,6 +300,7 @@ struct reading {
     struct oms_str *origins;
     struct tenant_webhook *webhooks;
     struct tenant_api_key *api_keys;
+    struct tenant_endpoint *endpoints;
 };
 
 static enum oms_status read_scalar(struct tenant_version *tenant, const struct oms_wire *wire)
@@ -371,6 +379,9 @@ static enum oms_status read_tenant_field(struct reading *reading, const struct o
     case TENANT_API_KEY:
         return tenant_api_key_decode(wire->bytes, &tenant->arena,
                                      &reading->api_keys[tenant->api_key_count++]);
+    case TENANT_ENDPOINT:
+        return tenant_endpoint_decode(wire->bytes, &tenant->arena,
+                                      &reading->endpoints[tenant->endpoint_count++]);
     case TENANT_WORKFLOW_KEPT:
         tenant->workflow_kept = wire->number != 0;
         return OMS_OK;
@@ -392,7 +403,7 @@ static enum oms_status read_tenant_field(struct reading *reading, const struct o
 static enum oms_status read_tenant(struct tenant_version *tenant, struct oms_str bytes)
 {
     struct reading reading = {.tenant = tenant};
-    size_t workflows = 0, origins = 0, webhooks = 0, keys = 0, api_keys = 0;
+    size_t workflows = 0, origins = 0, webhooks = 0, keys = 0, api_keys = 0, endpoints = 0;
     enum oms_status status = OMS_OK;
     struct oms_wire wire;
 
@@ -403,10 +414,12 @@ static enum oms_status read_tenant(struct tenant_version *tenant, struct oms_str
         webhooks += wire.field == TENANT_WEBHOOK;
         keys += wire.field == TENANT_KEY;
         api_keys += wire.field == TENANT_API_KEY;
+        endpoints += wire.field == TENANT_ENDPOINT;
     }
     if (wire.corrupt || !workflows || workflows > OMS_TENANT_WORKFLOWS_MAX ||
         origins > OMS_TENANT_ORIGINS_MAX || webhooks > OMS_TENANT_WEBHOOKS_MAX ||
-        keys > OMS_TENANT_KEYS_MAX || api_keys > OMS_TENANT_API_KEYS_MAX + OMS_TENANT_API_KEYS_KEPT + 1)
+        keys > OMS_TENANT_KEYS_MAX || api_keys > OMS_TENANT_API_KEYS_MAX + OMS_TENANT_API_KEYS_KEPT + 1 ||
+        endpoints > OMS_TENANT_ENDPOINTS_MAX)
         return OMS_CORRUPT;
     permission_rows_init(&reading.roles, &tenant->arena);
     permission_rows_init(&reading.users, &tenant->arena);
@@ -415,7 +428,8 @@ static enum oms_status read_tenant(struct tenant_version *tenant, struct oms_str
     reading.webhooks = oms_arena_calloc(&tenant->arena, webhooks + 1, sizeof *reading.webhooks);
     reading.keys = oms_arena_calloc(&tenant->arena, keys + 1, sizeof *reading.keys);
     reading.api_keys = oms_arena_calloc(&tenant->arena, api_keys + 1, sizeof *reading.api_keys);
-    if (!reading.api_keys || !reading.workflows || !reading.origins || !reading.webhooks || !reading.keys)
+    reading.endpoints = oms_arena_calloc(&tenant->arena, endpoints + 1, sizeof *reading.endpoints);
+    if (!reading.endpoints || !reading.api_keys || !reading.workflows || !reading.origins || !reading.webhooks || !reading.keys)
         return OMS_LIMIT;
     oms_wire_read(&wire, bytes);
     while (status == OMS_OK && oms_wire_next(&wire))
@@ -427,6 +441,7 @@ static enum oms_status read_tenant(struct tenant_version *tenant, struct oms_str
     tenant->webhooks = reading.webhooks;
     tenant->keys = reading.keys;
     tenant->api_keys = reading.api_keys;
+    tenant->endpoints = reading.endpoints;
     permission_table_build(&reading.roles, &reading.users, &tenant->permissions);
     if (!tenant_version_index_api_keys(tenant))
         return OMS_LIMIT;

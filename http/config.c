@@ -26,7 +26,7 @@
 
 const char *const http_config_keys[] = {
     "listen", "tls",     "data",    "shards",  "dev",      "graphiql", "single_tenant", "log_level",
-    "limits", "graphql", "issuers", "tenants", "webhooks", "nats",     "privacy",       NULL};
+    "limits", "graphql", "issuers", "tenants", "webhooks", "nats",     "privacy", "webhooks_out",       NULL};
 
 const char *const http_config_privacy_keys[] = {"master_key_file", "erasure_log", NULL};
 
@@ -60,6 +60,7 @@ void http_config_init(struct http_config *config)
         .orders_thawed_max = OMS_ORDERS_THAWED_MAX,
     };
     http_graphql_settings_init(&config->graphql);
+    http_outhook_settings_init(&config->outhooks);
     oms_arena_init(&config->arena, 64u << 10, ARENA_BYTES_MAX);
 }
 
@@ -263,6 +264,7 @@ static void read_top(struct http_settings *top, struct http_config *config, cons
     read_limits(top, config);
     http_graphql_settings_read(top, folder, &config->arena, &config->graphql);
     http_nats_settings_read(top, folder, &config->arena, &config->nats);
+    http_outhook_settings_read(top, &config->arena, &config->outhooks);
     read_issuers(top, config, folder);
     read_tenants(top, config, folder);
     read_webhooks(top, config, folder);

@@ -13,6 +13,7 @@
 #include "http/auth/issuer.h"
 #include "http/graphql_settings.h"
 #include "http/nats_settings.h"
+#include "http/outhook_settings.h"
 #include "http/server_h2o.h"
 #include "runtime/base/arena.h"
 #include "runtime/base/log.h"
@@ -37,6 +38,7 @@ struct http_config {
     unsigned token_cache_max; /* per shard */
     struct http_graphql_settings graphql;
     struct http_nats_settings nats;
+    struct http_outhook_settings outhooks;
     const struct tenant_webhook *webhooks; /* of the operator's carrier account */
     size_t webhook_count;
     uint64_t disk_reserve_bytes;

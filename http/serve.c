@@ -28,6 +28,7 @@
 #include "http/metrics.h"
 #include "http/nats/bus.h"
 #include "http/ops.h"
+#include "http/outhook/outhooks.h"
 #include "http/privacy/erasures.h"
 #include "http/privacy/master_key.h"
 #include "http/privacy/replay.h"
@@ -67,6 +68,8 @@ struct serve {
     struct http_assets *assets; /* NULL: no /graphiql */
     struct webhook_receiver *webhooks;
     struct nats_bus *nats; /* NULL: no broker is configured */
+    struct http_outhook_settings outhook_settings;
+    struct outhooks *outhooks;
     struct http_ops ops;
     struct http_issuer dev_issuer, host_issuer;
     struct http_host_access host_access;
@@ -144,6 +147,7 @@ static void on_tenant(void *context, struct rt_shard *shard, const struct tenant
                   tenant->status == TENANT_REMOVED ? 0 : tenant->cors_origin_count);
     webhook_receiver_tenant(serve->webhooks, shard, tenant);
     nats_bus_tenant(serve->nats, shard, tenant);
+    outhooks_tenant(serve->outhooks, shard, tenant);
 }
 
 static bool is_ready(void *context, const char **why)
@@ -350,6 +354,7 @@ static enum oms_status make_api(struct serve *serve, struct oms_error *error)
         .api_key_uses = serve->key_uses,
         .stream_replay_hours = serve->config->stream_replay_hours,
         .erasures = serve->erasures,
+        .outhook_settings = &serve->outhook_settings,
     };
     enum oms_status status = api_create(&config, &serve->api, error);
     if (status != OMS_OK)
@@ -443,6 +448,17 @@ static void make_nats(struct serve *serve)
         serve->nats = nats_bus_create(&config);
 }
 
+static void make_outhooks(struct serve *serve)
+{
+    const struct outhooks_config config = {.host = serve->host,
+                                           .settings = &serve->outhook_settings,
+                                           .metrics = serve->metrics,
+                                           .system = serve->system,
+                                           .api = serve->api};
+    serve->outhooks = outhooks_create(&config);
+    api_use_outhooks(serve->api, outhooks_call, serve->outhooks);
+}
+
 /* ---- running ---- */
 
 static void print_demo(struct serve *serve)
@@ -506,6 +522,7 @@ static enum oms_status run(struct serve *serve, const sigset_t *signals, struct 
         http_jwks_stop(serve->jwks);
         http_server_drain(serve->server, 0);
         http_server_wait_drained(serve->server);
+        outhooks_stop(serve->outhooks);
         nats_bus_stop(serve->nats);
         return status;
     }
@@ -525,6 +542,7 @@ static enum oms_status run(struct serve *serve, const sigset_t *signals, struct 
     if (!http_server_wait_drained(serve->server))
         OMS_LOG(OMS_LOG_WARN, "server.drain_timed_out",
                 OMS_LOG_U64("timeout_ms", serve->config->drain_timeout_ms));
+    outhooks_stop(serve->outhooks);
     nats_bus_stop(serve->nats);
     return OMS_OK;
 }
@@ -534,6 +552,9 @@ static void init(struct serve *serve, const struct http_config *config, sigset_t
     memset(serve, 0, sizeof(*serve));
     serve->config = config;
     serve->data = config->data.data;
+    serve->outhook_settings = config->outhooks;
+    if (config->dev) /* what a developer runs beside it */
+        serve->outhook_settings.policy.allow_loopback = serve->outhook_settings.policy.allow_http = true;
     serve->main_thread = pthread_self();
     oms_arena_init(&serve->arena, 4096, 1u << 20);
     sigemptyset(signals);
@@ -562,6 +583,7 @@ static void fini(struct serve *serve)
     http_exports_destroy(serve->exports);
     http_uploads_destroy(serve->uploads);
     nats_bus_destroy(serve->nats);
+    outhooks_destroy(serve->outhooks);
     if (serve->api) {
         stream_hub_destroy(serve->api); /* after the connections, which close their readers */
         api_destroy(serve->api);
@@ -606,6 +628,7 @@ static enum oms_status make(struct serve *serve, struct oms_error *error)
         (status = make_auth(serve, error)) != OMS_OK || (status = make_api(serve, error)) != OMS_OK)
         return status;
     make_nats(serve);
+    make_outhooks(serve);
     serve->stats = http_server_stats_create(serve->host, serve->metrics, serve->store, serve->api);
     return make_server(serve, error);
 }

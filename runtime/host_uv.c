@@ -519,3 +519,67 @@ void rt_host_uv_on_stop(struct rt_host *host, unsigned shard, void (*close_handl
     OMS_ASSERT(uv_shard->hook_count < OMS_STOP_HOOKS_MAX && !uv_shard->ending);
     uv_shard->hooks[uv_shard->hook_count++] = (struct uv_stop_hook){close_handles, arg};
 }
+
+/* ---- watches ---- */
+
+struct rt_watch {
+    uv_poll_t poll;
+    int socket;
+    unsigned wanted;
+    void (*ready)(void *context, int socket, unsigned events);
+    void *context;
+};
+
+static void on_ready(uv_poll_t *poll, int status, int events)
+{
+    struct rt_watch *watch = poll->data;
+    unsigned ready = 0;
+
+    if (status == 0 && events & UV_READABLE)
+        ready |= RT_WATCH_READ;
+    if (status == 0 && events & UV_WRITABLE)
+        ready |= RT_WATCH_WRITE;
+    watch->ready(watch->context, watch->socket, ready);
+}
+
+struct rt_watch *rt_watch_open(struct rt_host *host, unsigned shard, int socket,
+                               void (*ready)(void *context, int socket, unsigned events), void *context)
+{
+    struct rt_watch *watch = oms_calloc(1, sizeof *watch);
+
+    if (uv_poll_init(rt_host_uv_loop(host, shard), &watch->poll, socket) != 0) {
+        oms_free(watch);
+        return NULL;
+    }
+    watch->poll.data = watch;
+    watch->socket = socket;
+    watch->ready = ready;
+    watch->context = context;
+    return watch;
+}
+
+void rt_watch_want(struct rt_watch *watch, unsigned events)
+{
+    int wanted = (events & RT_WATCH_READ ? UV_READABLE : 0) | (events & RT_WATCH_WRITE ? UV_WRITABLE : 0);
+
+    if (events == watch->wanted)
+        return;
+    watch->wanted = events;
+    if (!wanted) {
+        uv_poll_stop(&watch->poll);
+        return;
+    }
+    int failed = uv_poll_start(&watch->poll, wanted, on_ready);
+    OMS_ASSERT(failed == 0); /* only for a handle that is being closed */
+}
+
+static void on_watch_closed(uv_handle_t *handle)
+{
+    oms_free(handle->data);
+}
+
+void rt_watch_close(struct rt_watch *watch)
+{
+    if (watch)
+        uv_close((uv_handle_t *)&watch->poll, on_watch_closed);
+}

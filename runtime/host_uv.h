@@ -26,4 +26,19 @@ struct uv_loop_s *rt_host_uv_loop(struct rt_host *host, unsigned shard);
  */
 void rt_host_uv_on_stop(struct rt_host *host, unsigned shard, void (*close_handles)(void *arg), void *arg);
 
+/*
+ * A socket of somebody else that a shard's loop watches, for a library that reads and writes it itself. All
+ * on the shard's thread. The socket is made non-blocking; it must be open until rt_watch_close, which comes
+ * before it is closed.
+ */
+struct rt_watch;
+enum rt_watch_events { RT_WATCH_READ = 1u << 0, RT_WATCH_WRITE = 1u << 1 };
+/* `ready` gets what it is ready for, 0 for an error; it may close the watch. NULL: it cannot be watched. */
+struct rt_watch *rt_watch_open(struct rt_host *host, unsigned shard, int socket,
+                               void (*ready)(void *context, int socket, unsigned events), void *context);
+/* What is waited for from now on; 0: nothing. */
+void rt_watch_want(struct rt_watch *watch, unsigned events);
+/* Frees it, soon. NULL is allowed. */
+void rt_watch_close(struct rt_watch *watch);
+
 #endif

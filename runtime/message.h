@@ -22,6 +22,7 @@ enum rt_actor_kind {
     RT_ACTOR_ORDER = 2,
     RT_ACTOR_INBOX = 3,
     RT_ACTOR_USER = 4,
+    RT_ACTOR_OUTLET = 5,
     RT_ACTOR_MARK = 6,
     RT_ACTOR_UPLOAD = 8,
 };

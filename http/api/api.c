@@ -38,6 +38,7 @@ static enum oms_status bind_schema(struct api *api, struct oms_error *error)
     api_bind_workflows(&bindings);
     api_bind_workflow_roots(&bindings);
     api_bind_api_keys(&bindings);
+    api_bind_endpoints(&bindings);
     api_bind_operator(&bindings);
     api_bind_users(&bindings);
     api_bind_rolemap(&bindings);
@@ -127,4 +128,12 @@ void api_shard_stats(struct api *api, struct rt_shard *shard, struct api_stats *
     out->persisted_evictions = persisted->evictions;
     out->persisted = persisted->count;
     out->persisted_bytes = persisted->bytes;
+}
+
+void api_use_outhooks(struct api *api,
+                      void (*call)(void *context, struct rt_shard *shard, struct outhook_call *call),
+                      void *context)
+{
+    api->outhook_call = call;
+    api->outhook_context = context;
 }

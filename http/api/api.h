@@ -18,6 +18,9 @@ struct api_shard;
 struct http_api_key_uses;
 struct http_cors;
 struct http_erasures;
+struct http_outhook_settings;
+struct outhook_call;
+struct rt_shard;
 struct stream_request;
 
 struct api_config {
@@ -41,14 +44,19 @@ struct api_config {
     enum oms_status (*ticket)(void *context, struct rt_shard *shard, const struct http_claims *claims,
                               char *text, int64_t *expires_ms);
     void *stream_context;
-    struct http_api_key_uses *api_key_uses; /* borrowed; may be NULL */
-    struct http_erasures *erasures;         /* the erasure log; NULL: none is kept */
+    struct http_api_key_uses *api_key_uses;               /* borrowed; may be NULL */
+    struct http_erasures *erasures;                       /* the erasure log; NULL: none is kept */
+    const struct http_outhook_settings *outhook_settings; /* borrowed; NULL: nothing is sent */
     unsigned stream_replay_hours; /* how far back a stream may begin; 0: to the beginning of the log */
 };
 
 /* Before the host starts; everything in the config outlives the api. */
 OMS_MUST_USE enum oms_status api_create(const struct api_config *config, struct api **out,
                                         struct oms_error *error);
+/* Before the host starts: who is asked about the deliveries of webhooks (http/outhook/call.h). */
+void api_use_outhooks(struct api *api,
+                      void (*call)(void *context, struct rt_shard *shard, struct outhook_call *call),
+                      void *context);
 /* After the host has stopped. */
 void api_destroy(struct api *api);
 

@@ -35,7 +35,9 @@ struct api {
     struct api_shard **shards;
     unsigned shard_count;
     _Atomic uint32_t *tenant_streams; /* open now, by tenant number; the hub's; NULL: there are none */
-    struct stream_hub *streams;       /* live streams (http/stream); NULL: there are none */
+    void (*outhook_call)(void *context, struct rt_shard *shard, struct outhook_call *call); /* NULL: none */
+    void *outhook_context;
+    struct stream_hub *streams; /* live streams (http/stream); NULL: there are none */
 };
 
 struct api_shard {

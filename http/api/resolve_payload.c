@@ -158,6 +158,15 @@ static const struct gql_binding bindings[] = {
     API_LEAF("EraseCustomerPayload.clientMutationId", payload_client_id),
     API_OBJECT("EraseCustomerPayload.result", payload_result),
     API_LIST("EraseCustomerPayload.userErrors", payload_errors),
+    API_LEAF("TestWebhookEndpointPayload.clientMutationId", payload_client_id),
+    API_OBJECT("TestWebhookEndpointPayload.result", payload_result),
+    API_LIST("TestWebhookEndpointPayload.userErrors", payload_errors),
+    API_LEAF("RedeliverWebhookPayload.clientMutationId", payload_client_id),
+    API_OBJECT("RedeliverWebhookPayload.result", payload_result),
+    API_LIST("RedeliverWebhookPayload.userErrors", payload_errors),
+    API_LEAF("ReplayWebhookPayload.clientMutationId", payload_client_id),
+    API_OBJECT("ReplayWebhookPayload.result", payload_result),
+    API_LIST("ReplayWebhookPayload.userErrors", payload_errors),
     API_LEAF("MigrateOrdersPayload.clientMutationId", payload_client_id),
     API_OBJECT("MigrateOrdersPayload.result", payload_result),
     API_LIST("MigrateOrdersPayload.userErrors", payload_errors),
@@ -188,6 +197,10 @@ static const char *const tenant_payloads[] = {
     "RemoveUserAuthorizationPayload",
     "UpdateRolemapPayload",
     "UpdateFulfillmentPayload",
+    "CreateWebhookEndpointPayload",
+    "UpdateWebhookEndpointPayload",
+    "DeleteWebhookEndpointPayload",
+    "RotateWebhookSecretPayload",
 };
 
 static char tenant_names[OMS_COUNT_OF(tenant_payloads)][OMS_COUNT_OF(shared)][64];

@@ -52,5 +52,8 @@ void api_bind_users(struct api_bindings *bindings);       /* roots_user.c */
 void api_bind_rolemap(struct api_bindings *bindings);     /* roots_rolemap.c */
 void api_bind_fulfillment(struct api_bindings *bindings); /* roots_fulfillment.c */
 void api_bind_privacy(struct api_bindings *bindings);     /* roots_privacy.c */
+/* roots_endpoint.c, resolve_endpoint.c */
+void api_bind_endpoints(struct api_bindings *bindings);
+void api_bind_endpoint_types(struct api_bindings *bindings);
 
 #endif

@@ -206,6 +206,35 @@
 #define OMS_INBOX_WAIT_MS          (24ll * 3600 * 1000)
 #define OMS_INBOX_EXPIRED_KEEP_MS  (7ll * 24 * 3600 * 1000)
 
+/* ---- webhooks out ---- */
+#define OMS_TENANT_ENDPOINTS_MAX   50    /* of a tenant */
+#define OMS_ENDPOINT_SECRETS_MAX   2     /* live at once, while one is being replaced */
+#define OMS_ENDPOINT_FILTER_BYTES_MAX (16u << 10)
+#define OMS_ENDPOINT_OVERLAP_MAX_S (7 * 24 * 3600) /* of an old secret beside the new one */
+#define OMS_OUTHOOK_TIMEOUT_MS     10000 /* of one delivery (default) */
+#define OMS_OUTHOOK_CONNECT_MS     5000
+#define OMS_OUTHOOK_ATTEMPTS       16    /* of one event before it becomes a dead letter (default): with */
+#define OMS_OUTHOOK_RETRY_MS       5000  /* this before the second one at most, twice it before the third, … */
+#define OMS_OUTHOOK_RETRY_MAX_MS   (12ll * 3600 * 1000) /* and this at most, they span about a day */
+#define OMS_OUTHOOK_REST_MS        1000  /* an endpoint that fails as a whole rests so long at most; it doubles */
+#define OMS_OUTHOOK_REST_MAX_MS    (5ll * 60 * 1000)
+#define OMS_OUTHOOK_FAILURES       5     /* in a row, then it fails as a whole */
+#define OMS_OUTHOOK_RETRY_AFTER_MAX_MS (6ll * 3600 * 1000) /* what a receiver may ask for */
+#define OMS_OUTHOOK_PARALLEL_FIRST 4     /* deliveries at a time to an endpoint; they double while they succeed */
+#define OMS_OUTHOOK_PARALLEL_MAX   32
+#define OMS_OUTHOOK_TENANT_MAX     128   /* of all endpoints of a tenant, per shard */
+#define OMS_OUTHOOK_SHARD_MAX      512   /* of all tenants, per shard; also connections that are kept */
+#define OMS_OUTHOOK_PENDING_MAX    1024  /* events of an endpoint that are read and not delivered yet, */
+#define OMS_OUTHOOK_PENDING_BYTES  (16u << 20) /* or fewer, when they are large */
+#define OMS_OUTHOOK_ANSWER_BYTES_MAX (64u << 10) /* of an answer's body; more fails the delivery */
+#define OMS_OUTHOOK_HEAD_BYTES_MAX (32u << 10)
+#define OMS_OUTHOOK_MARK_MS        500   /* between two records of how far an endpoint is */
+#define OMS_OUTHOOK_STOP_MS        3000  /* an orderly end waits so long for deliveries under way */
+#define OMS_OUTHOOK_OPENS_PER_TICK 32    /* readers of the log that a shard begins at a time */
+#define OMS_OUTLET_LETTERS_MAX     1000  /* dead letters of an endpoint; the oldest go first, */
+#define OMS_OUTLET_LETTERS_KEEP_MS (7ll * 24 * 3600 * 1000) /* or after this */
+#define OMS_OUTLET_TRIES_MAX       100   /* in an endpoint's log of deliveries */
+
 /* ---- the broker (NATS) ---- */
 #define OMS_NATS_URLS_MAX          16
 #define OMS_NATS_NAME_BYTES_MAX    128   /* of a stream, a consumer */
