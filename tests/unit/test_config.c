@@ -355,6 +355,8 @@ static void test_documents(void **state)
         assert_shown(http_graphql_setting_keys[i], example, manual);
     for (size_t i = 0; http_nats_setting_keys[i]; i++)
         assert_shown(http_nats_setting_keys[i], example, manual);
+    for (size_t i = 0; http_outhook_setting_keys[i]; i++)
+        assert_shown(http_outhook_setting_keys[i], example, manual);
     for (size_t i = 0; i < sizeof(issuer_keys) / sizeof(*issuer_keys); i++)
         assert_shown(issuer_keys[i], example, manual);
     for (size_t i = 0; i < sizeof(tenant_keys) / sizeof(*tenant_keys); i++)
