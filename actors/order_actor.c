@@ -492,8 +492,10 @@ static void run_call(struct actors_shard *as, struct order_instance *oa, struct 
         call_finish(as, call, ORDER_CALL_FAULT);
         return;
     }
-    if (tenant->status ==
-        TENANT_REMOVED) { /* since the call was sent: the next one will not find the tenant */
+    bool erased_again = call->command && call->command_type == ORDER_COMMAND_ERASE_CUSTOMER &&
+                        call->principal->kind == PRINCIPAL_SYSTEM; /* by the erasure log */
+    /* Removed since the call was sent: the next one will not find the tenant. */
+    if (tenant->status == TENANT_REMOVED && !erased_again) {
         call_finish(as, call, ORDER_CALL_BUSY);
         return;
     }

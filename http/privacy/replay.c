@@ -71,13 +71,13 @@ static void item_home(struct rt_shard *shard, struct rt_message *message)
     finished(item, failed);
 }
 
-/* On shard 0, which knows the tenants by name. One that is gone has no orders to erase. */
+/* On shard 0, which knows the tenants by name. One that is not there has no orders to erase. */
 static void item_start(struct rt_shard *shard, struct rt_message *message)
 {
     struct item *item = OMS_CONTAINER_OF(message, struct item, start);
     const struct tenant_version *tenant = actors_tenant_by_name(shard, oms_str_of(item->tenant));
     struct order_call *call = &item->call;
-    if (!tenant || tenant->status == TENANT_REMOVED) {
+    if (!tenant) { /* a removed one may be activated again */
         finished(item, false);
         return;
     }

@@ -375,6 +375,36 @@ test('all that is held of a customer', async () => {
   assert.deepEqual(JSON.parse((await get(`?customerId=${person.id}`)).body).orders, []);
 });
 
+test('a backup in which the tenant was removed forgets as well', async () => {
+  const person = new Person(), backup = fresh('-removed'), two = { tenants: [{ name: 'demo' }, { name: 'gone' }] };
+  let other = await Server.start({ config: two }), boss = new Caller(other, 'operator', 'op', { tenant: 'gone' });
+  const set = async (name, more = '') => {
+    const answer = await boss.query(`mutation { done: ${name}(input: { tenantId: "gone"${more} }) { userErrors { code message } } }`);
+    assert.deepEqual(answer.done.userErrors, []);
+  };
+  const { orderId } = await boss.does('createOrder', person.order());
+  await set('removeTenant', ', confirm: "gone"');
+  boss.close();
+  await other.stop();
+  const data = other.data;
+  fs.cpSync(data, backup, { recursive: true });
+  other = await Server.start({ data, config: two });
+  boss = new Caller(other, 'operator', 'op', { tenant: 'gone' });
+  await set('activateTenant');
+  assert.equal((await erased(boss, { orderIds: [orderId], force: true })).erased, 1);
+  boss.close();
+  await other.stop();
+  fs.copyFileSync(path.join(data, 'erasures.log'), path.join(backup, 'erasures.log'));
+  other = await Server.start({ data: backup, config: two });
+  boss = new Caller(other, 'operator', 'op', { tenant: 'gone' });
+  await set('activateTenant');
+  nothingOf(person, JSON.stringify(await boss.order(orderId, orderFields)), 'the restored order');
+  boss.close();
+  await other.stop();
+  assert.deepEqual(wordsIn(backup, person.words), []);
+  await other.verify();
+});
+
 test('without its master key the store does not open', async () => {
   const copy = fresh('-copy'), key = path.join(copy, 'master.key'), elsewhere = fresh('.key');
   staff.close();
