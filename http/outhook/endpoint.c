@@ -300,7 +300,9 @@ static void read_some(struct outhook_endpoint *ep)
     for (unsigned i = 0; ep->open && i < POPS_MAX && has_room(ep); i++) {
         struct http_payload *payload = stream_pop(&ep->reader);
         if (!payload) {
-            if (stream_ended(&ep->reader) != STREAM_END_NONE)
+            enum stream_end end = stream_ended(&ep->reader);
+            ep->os->draining |= end == STREAM_END_DRAIN;
+            if (end != STREAM_END_NONE)
                 close_reader(ep); /* it fell behind, say: opened again where it is */
             return;
         }
@@ -776,7 +778,8 @@ void outhook_endpoint_tick(struct outhook_endpoint *ep, int64_t now_ms, unsigned
 {
     bool on = outhook_endpoint_is_on(ep);
 
-    if (on && !ep->open && now_ms >= ep->open_ms && *opens < OMS_OUTHOOK_OPENS_PER_TICK) {
+    if (on && !ep->open && !ep->os->draining && now_ms >= ep->open_ms &&
+        *opens < OMS_OUTHOOK_OPENS_PER_TICK) {
         ++*opens;
         open_reader(ep, now_ms);
     } else if (!on && (ep->open || ep->first || ep->deliveries)) {
@@ -795,7 +798,7 @@ void outhook_endpoint_tick(struct outhook_endpoint *ep, int64_t now_ms, unsigned
 void outhook_endpoint_halt(struct outhook_endpoint *ep)
 {
     size_t left = ep->resume_count - ep->resume_next, total = ep->pending + left, at = 0;
-    struct outlet_pending *resume = total ? oms_calloc(total, sizeof(*resume)) : NULL;
+    struct outlet_pending *resume = oms_calloc(total + 1, sizeof(*resume));
 
     for (struct outhook_delivery *delivery = ep->deliveries, *next; delivery; delivery = next) {
         next = delivery->next;

@@ -126,6 +126,7 @@ struct outhook_shard {
     const struct http_claims *claims;
     struct rt_message stop;
     int64_t stop_ms; /* by when; 0: not asked for */
+    bool draining;   /* the server stops: nothing more is read */
     atomic_bool quiet;
     _Atomic uint64_t delivered, failed, dead, active, backing, off, flying_now, pending_now;
     struct outhook_signer *signer;

@@ -3,7 +3,6 @@
 
 #include <curl/curl.h>
 #include <netinet/in.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -193,6 +192,7 @@ static void timer_fired(struct rt_shard *shard, struct rt_timer *timer)
 
 /* ---- answers ---- */
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): libcurl has the type */
 static size_t on_body(char *data, size_t size, size_t count, void *context)
 {
     struct slot *slot = context;
@@ -364,15 +364,11 @@ struct outhook_flight *outhook_sender_take(struct outhook_sender *sender)
     return &slot->flight;
 }
 
-static void add_header(struct slot *slot, const char *format, ...) OMS_PRINTF(2, 3);
-static void add_header(struct slot *slot, const char *format, ...)
+static void add_header(struct slot *slot, const char *name, struct oms_str value)
 {
     char line[SIGNATURES_MAX];
-    va_list list;
 
-    va_start(list, format);
-    vsnprintf(line, sizeof line, format, list);
-    va_end(list);
+    snprintf(line, sizeof line, "%s:%s%.*s", name, value.len ? " " : "", OMS_STR_ARG(value));
     struct curl_slist *longer = curl_slist_append(slot->headers, line);
     OMS_ASSERT(longer);
     slot->headers = longer;
@@ -382,15 +378,16 @@ void outhook_sender_send(struct outhook_flight *flight, struct oms_str url, stru
                          int64_t timestamp_s, struct oms_str signatures)
 {
     struct slot *slot = (struct slot *)flight;
-    char text[OMS_URL_BYTES_MAX + 1];
+    char text[OMS_URL_BYTES_MAX + 1], timestamp[32];
 
     snprintf(text, sizeof text, "%.*s", OMS_STR_ARG(url));
     SET(slot->easy, CURLOPT_URL, text);
-    add_header(slot, "Content-Type: application/json");
-    add_header(slot, "Expect:");
-    add_header(slot, "webhook-id: %.*s", OMS_STR_ARG(id));
-    add_header(slot, "webhook-timestamp: %lld", (long long)timestamp_s);
-    add_header(slot, "webhook-signature: %.*s", OMS_STR_ARG(signatures));
+    snprintf(timestamp, sizeof timestamp, "%lld", (long long)timestamp_s);
+    add_header(slot, "Content-Type", OMS_STR("application/json"));
+    add_header(slot, "Expect", OMS_STR(""));
+    add_header(slot, "webhook-id", id);
+    add_header(slot, "webhook-timestamp", oms_str_of(timestamp));
+    add_header(slot, "webhook-signature", signatures);
     SET(slot->easy, CURLOPT_HTTPHEADER, slot->headers);
     SET(slot->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)flight->body.len);
     SET(slot->easy, CURLOPT_POSTFIELDS, flight->body.data);

@@ -2,13 +2,15 @@
 // dead letters, replay, kill -9 in the middle, endpoints that hang beside healthy ones, and addresses that nothing is sent to.
 // Two shards, so that events, endpoints and calls cross threads.
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
 import http from 'node:http';
+import https from 'node:https';
 import { after, before, test } from 'node:test';
 
 import { Webhook } from 'standardwebhooks';
 
 import { Caller, basket } from './lib/client.mjs';
-import { Server, fresh, sleep, until } from './lib/server.mjs';
+import { Server, certificate, fresh, sleep, until, withServer } from './lib/server.mjs';
 
 // A receiver. `answer(request, response, delivery)` may be replaced; every delivery is kept.
 class Sink {
@@ -453,4 +455,59 @@ test('private addresses are refused, however they are written, when the operator
   assert.match((await refused('INVALID', change('createWebhookEndpoint', { url: 'http://example.com/' }, '', last))).message, /must be https/);
   last.close();
   await closed.stop();
+});
+
+test('a suspended tenant\'s deliveries go on; a removed one\'s stop until it is back', async () => {
+  const sink = await sinkOf();
+  const operator = admin.as('operator', 'op', { tenant: 'acme' });
+  const tenant = async (name, more = {}) => fine((async () => (await operator.query(`mutation($input: ${name[0].toUpperCase()}${name.slice(1)}Input!) { ${name}(input: $input) { userErrors { code field message } } }`,
+    { input: { tenantId: 'acme', ...more } }))[name])());
+  const { endpoint } = await create(sink.url, { filter: { types: ['HOLD_PLACED'] } });
+  const order = await place();
+  await update(endpoint.endpointId, { enabled: false });
+  await hold(order.orderId);
+  await tenant('suspendTenant');
+  await refused('TENANT_SUSPENDED', change('createWebhookEndpoint', { url: sink.url }));
+  await update(endpoint.endpointId, { enabled: true });
+  await until(() => sink.deliveries.length === 1, 5000, 'the delivery of a suspended tenant');
+  await update(endpoint.endpointId, { enabled: false });
+  await tenant('activateTenant');
+  await hold(order.orderId);
+  await tenant('removeTenant', { confirm: 'acme' });
+  await sleep(500);
+  await tenant('activateTenant');
+  assert.equal(sink.deliveries.length, 1);
+  await update(endpoint.endpointId, { enabled: true });
+  await until(() => sink.deliveries.length === 2, 5000, 'the delivery after it came back');
+  await remove(endpoint.endpointId);
+});
+
+test('over TLS: the certificate must be valid, by the authorities that the operator names', async () => {
+  const { cert, key } = certificate();
+  const seen = [];
+  const secure = https.createServer({ cert: fs.readFileSync(cert), key: fs.readFileSync(key) }, (request, response) => { seen.push(request.headers); request.resume().on('end', () => response.end()); });
+  await new Promise((resolve) => secure.listen(0, '127.0.0.1', resolve));
+  const url = `https://localhost:${secure.address().port}/`;
+  for (const [ca, delivered] of [[undefined, false], [cert, true]]) {
+    await withServer({ config: config(ca ? { ca } : {}) }, async (other) => {
+      const caller = new Caller(other, 'admin', 'ann', { tenant: 'acme' });
+      const made = await fine(change('createWebhookEndpoint', { url }, 'endpoint { endpointId }', caller));
+      for (let i = 0; i < 3; i++) {
+        const tried = await fine(change('testWebhookEndpoint', { endpointId: made.endpoint.endpointId }, 'delivery { delivered status error }', caller));
+        assert.equal(tried.delivery.delivered, delivered, JSON.stringify(tried));
+        if (!delivered) assert.match(tried.delivery.error, /certificate/);
+      }
+      caller.close();
+    });
+  }
+  assert.equal(seen.length, 3);
+  secure.closeAllConnections();
+  await new Promise((resolve) => secure.close(resolve));
+});
+
+test('numbers of deliveries are in /metrics', async () => {
+  const text = await (await fetch(`${server.url}/metrics`)).text();
+  assert.match(text, /^liteoms_webhook_out_deliveries_total\{result="acknowledged"\} [1-9]/m);
+  assert.match(text, /^liteoms_webhook_out_endpoints\{state="active"\} \d+$/m);
+  assert.match(text, /^liteoms_webhook_out_in_flight 0$/m);
 });
