@@ -464,7 +464,7 @@ static void run_webhooks(struct bench *bench, const struct workload_config *hot)
                                    .streams = streams[i % 2],
                                    .path = paths[i / 2],
                                    .floor = 'b',
-                                   .target_ratio = i / 2 ? 0.5 : 0.3};
+                                   .target_ratio = 0.5};
         webhook_workload_pay(&hooks, i / 2 ? hot->order_ids : NULL, hot->order_count);
         if (!measure(bench, &wish, &load))
             return;
