@@ -74,7 +74,11 @@ void order_refreeze(const struct order *order, const struct order_origin *origin
 /* ---- asides: parts kept beside the state, each written once ---- */
 
 /* Numbers are stored, in keys: append only. */
-enum order_aside_kind { ORDER_ASIDE_NOTE = 1, ORDER_ASIDE_UPLOAD_PAGE = 8, ORDER_ASIDE_COUNTS = 20 /* tenant_counts.h */ };
+enum order_aside_kind {
+    ORDER_ASIDE_NOTE = 1,
+    ORDER_ASIDE_UPLOAD_PAGE = 8,
+    ORDER_ASIDE_COUNTS = 20 /* tenant_counts.h */
+};
 
 /* address (21), kind (1), sequence (8): a note's sequence is its number. */
 #define ORDER_ASIDE_KEY_SIZE (STORE_ADDRESS_KEY_SIZE + 9)

@@ -5,8 +5,8 @@
  * A unit's watch is made when the unit has been submitted, is shown each event right after it was applied (so
  * that the order is as of that event), and waits with the held replies: `committed` is called when the unit
  * is durable, before the reply to its command leaves, and in the order in which the shard made its units.
- * Units of tenants and users are reported as well, without events, since the commit numbers of a partition have no gap
- * and whoever puts several shards' units in order counts on that.
+ * Units of tenants and users are reported as well, without events, since the commit numbers of a partition
+ * have no gap and whoever puts several shards' units in order counts on that.
  *
  * Where nobody listens this costs a test or two per unit: each shard has a flag per partition, set by
  * actors_observe.

@@ -33,13 +33,13 @@ enum order_pack_kind {
     PACK_TEXT,
     PACK_PERSONAL, /* text that erasing a customer destroys: a number, its place among the sealed texts */
     PACK_PERSONAL_JSON, /* the same of a text that is JSON */
-    PACK_OWN,      /* the same where the actor who is named is the customer, else text */
-    PACK_WORD,     /* text; common words as their number (order_words.c) */
-    PACK_HASH,     /* oms_hash128; all zero is absent; the pack's own fingerprint as a 1 */
-    PACK_ACTOR,    /* order_actor; the pack's own actor as a 1 */
-    PACK_RECORD,   /* a structure of `table`, in place; left out when it has no field */
-    PACK_RECORDS,  /* pointer to structures of `table`; their count (size_t) at `aux` */
-    PACK_TEXTS,    /* pointer to oms_str; their count at `aux` */
+    PACK_OWN,           /* the same where the actor who is named is the customer, else text */
+    PACK_WORD,          /* text; common words as their number (order_words.c) */
+    PACK_HASH,          /* oms_hash128; all zero is absent; the pack's own fingerprint as a 1 */
+    PACK_ACTOR,         /* order_actor; the pack's own actor as a 1 */
+    PACK_RECORD,        /* a structure of `table`, in place; left out when it has no field */
+    PACK_RECORDS,       /* pointer to structures of `table`; their count (size_t) at `aux` */
+    PACK_TEXTS,         /* pointer to oms_str; their count at `aux` */
 };
 
 struct order_pack_table;
@@ -163,10 +163,10 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ && sizeof(void *) == 8,
 #define PACK_PERSONAL_AT(n, t, m) PACK_ROW(n, PACK_PERSONAL, t, m, sizeof(struct oms_str), 0, m.data, 8, NULL)
 #define PACK_PERSONAL_JSON_AT(n, t, m)                                                                       \
     PACK_ROW(n, PACK_PERSONAL_JSON, t, m, sizeof(struct oms_str), 0, m.data, 8, NULL)
-#define PACK_OWN_AT(n, t, m)      PACK_ROW(n, PACK_OWN, t, m, sizeof(struct oms_str), 0, m.data, 8, NULL)
-#define PACK_WORD_AT(n, t, m)     PACK_ROW(n, PACK_WORD, t, m, sizeof(struct oms_str), 0, m.data, 8, NULL)
-#define PACK_HASH_AT(n, t, m)     PACK_ALWAYS(n, PACK_HASH, t, m, 16, 0, NULL)
-#define PACK_ACTOR_AT(n, t, m)    PACK_ALWAYS(n, PACK_ACTOR, t, m, sizeof(struct order_actor), 0, NULL)
+#define PACK_OWN_AT(n, t, m)   PACK_ROW(n, PACK_OWN, t, m, sizeof(struct oms_str), 0, m.data, 8, NULL)
+#define PACK_WORD_AT(n, t, m)  PACK_ROW(n, PACK_WORD, t, m, sizeof(struct oms_str), 0, m.data, 8, NULL)
+#define PACK_HASH_AT(n, t, m)  PACK_ALWAYS(n, PACK_HASH, t, m, 16, 0, NULL)
+#define PACK_ACTOR_AT(n, t, m) PACK_ALWAYS(n, PACK_ACTOR, t, m, sizeof(struct order_actor), 0, NULL)
 /* Written only when the eight bytes of `when` are not zero: what is only set together with it. */
 #define PACK_ACTOR_WHEN(n, t, m, when)                                                                       \
     PACK_ROW(n, PACK_ACTOR, t, m, sizeof(struct order_actor), 0, when, 8, NULL)

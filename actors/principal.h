@@ -39,8 +39,8 @@ struct principal {
     const struct oms_str *roles;
     size_t role_count;
     /*
-     * What is stored of a USER in the tenant (user.h), as of the evaluation; NULL: nothing, or another kind of
-     * caller. Of the shard that evaluates: a copy that travels has none.
+     * What is stored of a USER in the tenant (user.h), as of the evaluation; NULL: nothing, or another kind
+     * of caller. Of the shard that evaluates: a copy that travels has none.
      */
     const struct user_version *own;
 };

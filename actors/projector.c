@@ -159,9 +159,10 @@ out:
 
 /* ---- tenants and users ---- */
 
-/* A unit holds one event: the whole new version (by tenant.h's or user.h's codec), which is also the state. */
+/* A unit holds one event: the whole new version (by tenant.h's or user.h's codec), which is also the state.
+ */
 static enum oms_status project_version(const struct rt_address *address, const struct store_record *records,
-                                      size_t count, struct store_writes *writes)
+                                       size_t count, struct store_writes *writes)
 {
     const struct store_record *last = &records[count - 1];
     unsigned char key[STORE_ADDRESS_KEY_SIZE];

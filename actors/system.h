@@ -11,8 +11,8 @@
 #include "actors/inbox.h"
 #include "actors/tenant.h"
 #include "actors/tenant_counts.h"
-#include "actors/user.h"
 #include "actors/upload.h"
+#include "actors/user.h"
 #include "runtime/shard.h"
 #include "storage/store.h"
 

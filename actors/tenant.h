@@ -63,7 +63,7 @@ struct tenant_version {
     struct tenant_source rolemap_source; /* of permissions.roles */
     struct fulfillment fulfillment;
     struct tenant_source warehouses_source, carriers_source;
-    const struct workflow *workflows;    /* ascending by version; the last one is current; at least one */
+    const struct workflow *workflows; /* ascending by version; the last one is current; at least one */
     size_t workflow_count;
     const struct oms_str *cors_origins; /* "https://shop.example", or "*" */
     size_t cors_origin_count;

@@ -429,7 +429,8 @@ static enum oms_status read_tenant(struct tenant_version *tenant, struct oms_str
     reading.keys = oms_arena_calloc(&tenant->arena, keys + 1, sizeof *reading.keys);
     reading.api_keys = oms_arena_calloc(&tenant->arena, api_keys + 1, sizeof *reading.api_keys);
     reading.endpoints = oms_arena_calloc(&tenant->arena, endpoints + 1, sizeof *reading.endpoints);
-    if (!reading.endpoints || !reading.api_keys || !reading.workflows || !reading.origins || !reading.webhooks || !reading.keys)
+    if (!reading.endpoints || !reading.api_keys || !reading.workflows || !reading.origins ||
+        !reading.webhooks || !reading.keys)
         return OMS_LIMIT;
     oms_wire_read(&wire, bytes);
     while (status == OMS_OK && oms_wire_next(&wire))

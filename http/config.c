@@ -25,8 +25,8 @@
 #define GIB              (KIB * KIB * KIB)
 
 const char *const http_config_keys[] = {
-    "listen", "tls",     "data",    "shards",  "dev",      "graphiql", "single_tenant", "log_level",
-    "limits", "graphql", "issuers", "tenants", "webhooks", "nats",     "privacy", "webhooks_out",       NULL};
+    "listen",  "tls",     "data",    "shards",   "dev",  "graphiql", "single_tenant", "log_level", "limits",
+    "graphql", "issuers", "tenants", "webhooks", "nats", "privacy",  "webhooks_out",  NULL};
 
 const char *const http_config_privacy_keys[] = {"master_key_file", "erasure_log", NULL};
 

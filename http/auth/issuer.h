@@ -11,7 +11,7 @@
 #include "runtime/base/str.h"
 #include "runtime/base/value.h"
 
-#define HTTP_ISSUERS_MAX     64 /* that a configuration may name */
+#define HTTP_ISSUERS_MAX     64                     /* that a configuration may name */
 #define HTTP_ISSUERS_ALL     (HTTP_ISSUERS_MAX + 2) /* with the host's and the development issuer */
 #define HTTP_ISSUER_KEYS_MAX 16
 #define HTTP_CLAIM_PATHS_MAX 8

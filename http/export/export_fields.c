@@ -32,37 +32,37 @@
                       "shipments { shipmentId status mode provider warehouse package { weight dimensions } " \
                       "pickupFrom "                                                                          \
                       "pickupUntil "
-#define REST_2(P)                                                                                                                                       \
-    "shipmentAmount " MONEY " trackingReference trackingUrl " P("labelUrl ") "carrierStatus " P(                                                        \
-        "reason ") "shipmentItems { lineItemId quantity } createdAt confirmedAt dispatchedAt deliveredAt } "                                            \
-                   "payments { paymentId status method provider transactionId amount " MONEY                                                            \
-                   " occurredAt recordedAt } "                                                                                                          \
-                   "returns { returnId status " P(                                                                                                      \
-                       "reason comments decisionNote ") "items { lineItemId quantity receivedQuantity "                                                 \
-                                                        "condition restock } refundableAmount " MONEY                                                   \
-                                                        " requestedAt approvedAt receivedAt closedAt } "                                                \
-                                                        "refunds { refundId status returnId amount " MONEY                                              \
-                                                        " restockingFee " MONEY " shippingAmount " MONEY                                                \
-                                                        " " P(                                                                                          \
-                                                            "reason ") "provider transactionId createdAt "                                              \
-                                                                       "settledAt } "                                                                   \
-                                                                       "activities { stepName stage "                                                   \
-                                                                       "activityStatus sequence optional "                                              \
-                                                                       "outcome reviewer " P(                                                           \
-                                                                           "comments userInput ") "startedA"                                            \
-                                                                                                  "t dueAt "                                            \
-                                                                                                  "finished"                                            \
-                                                                                                  "At } "                                               \
-                                                                                                  "holds { "                                            \
-                                                                                                  "holdId"                                              \
-                                                                                                  " " P("re"                                            \
-                                                                                                        "as"                                            \
-                                                                                                        "on"                                            \
-                                                                                                        " ") "blocks placedAt expiresAt releasedAt " P( \
-                                                                                                      "rele"                                            \
-                                                                                                      "aseR"                                            \
-                                                                                                      "easo"                                            \
-                                                                                                      "n ") "} " P("cancellationReason ") "shippingReference dateCreated dateModified } } }"
+#define REST_2(P)                                                                                                                                           \
+    "shipmentAmount " MONEY " trackingReference trackingUrl " P("labelUrl ") "carrierStatus " P(                                                            \
+        "reason ") "shipmentItems { lineItemId quantity } createdAt confirmedAt dispatchedAt deliveredAt } "                                                \
+                   "payments { paymentId status method provider transactionId amount " MONEY                                                                \
+                   " occurredAt recordedAt } "                                                                                                              \
+                   "returns { returnId status " P(                                                                                                          \
+                       "reason comments decisionNote ") "items { lineItemId quantity receivedQuantity "                                                     \
+                                                        "condition restock } refundableAmount " MONEY                                                       \
+                                                        " requestedAt approvedAt receivedAt closedAt } "                                                    \
+                                                        "refunds { refundId status returnId amount " MONEY                                                  \
+                                                        " restockingFee " MONEY " shippingAmount " MONEY                                                    \
+                                                        " " P(                                                                                              \
+                                                            "reason ") "provider transactionId createdAt "                                                  \
+                                                                       "settledAt } "                                                                       \
+                                                                       "activities { stepName stage "                                                       \
+                                                                       "activityStatus sequence optional "                                                  \
+                                                                       "outcome reviewer " P(                                                               \
+                                                                           "comments userInput ") "startedA"                                                \
+                                                                                                  "t dueAt "                                                \
+                                                                                                  "finished"                                                \
+                                                                                                  "At } "                                                   \
+                                                                                                  "holds { "                                                \
+                                                                                                  "holdId"                                                  \
+                                                                                                  " " P(                                                    \
+                                                                                                      "re"                                                  \
+                                                                                                      "as"                                                  \
+                                                                                                      "on"                                                  \
+                                                                                                      " ") "blocks placedAt expiresAt releasedAt " P("rele" \
+                                                                                                                                                     "aseR" \
+                                                                                                                                                     "easo" \
+                                                                                                                                                     "n ") "} " P("cancellationReason ") "shippingReference dateCreated dateModified } } }"
 #define KEPT(fields)     fields
 #define LEFT_OUT(fields) ""
 

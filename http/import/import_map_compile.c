@@ -78,7 +78,8 @@ static enum oms_status add_column(struct compiler *compiler, const struct oms_va
     }
     if (map->column_count == IMPORT_MAP_COLUMNS_MAX)
         return refuse(compiler, "more than %d columns", IMPORT_MAP_COLUMNS_MAX);
-    map->columns[map->column_count] = (struct import_column){.name = value->text, .bound = IMPORT_COLUMN_UNBOUND};
+    map->columns[map->column_count] =
+        (struct import_column){.name = value->text, .bound = IMPORT_COLUMN_UNBOUND};
     *out = map->column_count++;
     return OMS_OK;
 }

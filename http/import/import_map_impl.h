@@ -17,8 +17,9 @@
 #define IMPORT_MAP_SKIPS_MAX      16
 #define IMPORT_NODE_COLUMNS_MAX   8
 #define IMPORT_MAP_BYTES_MAX      (1u << 20)
-#define IMPORT_COLUMN_UNBOUND     SIZE_MAX /* also of an optional column that the file lacks: it reads as empty \
-                                            */
+#define IMPORT_COLUMN_UNBOUND                                                                                \
+    SIZE_MAX /* also of an optional column that the file lacks: it reads as empty                            \
+              */
 
 enum import_op {
     IMPORT_OP_OBJECT,

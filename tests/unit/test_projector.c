@@ -81,7 +81,8 @@ static void an_index_is_whole_or_refused(void **state)
 
         oms_arena_init(&scratch, 64, max);
         store_writes_reset(&writes);
-        status = projector.project(projector.context, NULL, &address, OMS_STR_NONE, &record, 1, &scratch, &writes);
+        status =
+            projector.project(projector.context, NULL, &address, OMS_STR_NONE, &record, 1, &scratch, &writes);
         if (status != OMS_OK) {
             assert_int_equal(status, OMS_LIMIT);
             refused++;
